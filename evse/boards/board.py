@@ -1,0 +1,121 @@
+"""What the firmware needs from a board: the one documented interface.
+
+A board speaks in physical units (millivolts, 0.1 degrees, duty of 65536) and knows every pin. It
+decides nothing. Only the modules in this package import ``machine``, ``network`` and ``esp32``.
+All calls return at once; those marked *10 ms* run in the control path and allocate nothing.
+"""
+
+
+class Board:
+    """Base of all boards. ``name`` is the board's build name, ``serial`` its serial number."""
+
+    name = ""
+    serial = 0
+
+    # ---- time ----
+    def now(self):
+        """*10 ms* Milliseconds in [0, 2**30), see ``evse.ticks``."""
+        raise NotImplementedError
+
+    def start_tick(self, callback):
+        """Call ``callback()`` 100 times a second, between bytecodes of whatever task runs.
+
+        On the board this is a hardware timer's soft callback; the callback must not allocate.
+        Returns an object with an awaitable ``wait()`` that is released after each call.
+        """
+        raise NotImplementedError
+
+    # ---- sensing ----
+    def sample_pilot(self, burst):
+        """*10 ms* Sample the pilot and fill ``burst``, an array('i', 6).
+
+        n_high, min_high, max_high, n_low, min_low, max_low: how many conversions fell safely in
+        the high or low part of the PWM period, and their extremes in mV at the ADC pin (1723 mV +
+        0.1299 of the pilot's voltage). At steady duty all samples belong to that one level.
+        """
+        raise NotImplementedError
+
+    def proximity_mv(self):
+        """Proximity pin in mV; 3300 when open."""
+        raise NotImplementedError
+
+    def temperature_dc(self):
+        """Board temperature in 0.1 degrees Celsius."""
+        raise NotImplementedError
+
+    def rcm_fault(self):
+        """*10 ms* True while the residual current monitor reports a fault."""
+        raise NotImplementedError
+
+    def switch_pressed(self):
+        """True while the external switch is closed."""
+        raise NotImplementedError
+
+    def lock_sense(self):
+        """Level of the lock's feedback line."""
+        raise NotImplementedError
+
+    def buttons(self):
+        """Bits of the pressed buttons: 1 is <, 2 is o, 4 is >."""
+        raise NotImplementedError
+
+    # ---- acting ----
+    def set_pilot(self, duty):
+        """*10 ms* PWM duty in 0..65536; 65536 is steady +12 V, 0 steady -12 V."""
+        raise NotImplementedError
+
+    def connect_pilot(self, on):
+        """*10 ms* Connect the pilot to the car, or open the line."""
+        raise NotImplementedError
+
+    def set_contactors(self, c1, c2):
+        """*10 ms* Command both contactors."""
+        raise NotImplementedError
+
+    def set_lock(self, drive):
+        """Drive the lock: 1 lock, -1 unlock, 0 off."""
+        raise NotImplementedError
+
+    def set_led(self, red, green, blue):
+        """LED colours, 0..255 each."""
+        raise NotImplementedError
+
+    def set_backlight(self, level):
+        """Backlight of the display, 0..255."""
+        raise NotImplementedError
+
+    def safe(self):
+        """Contactors open, pilot not offering current. Never raises, callable at any moment."""
+        raise NotImplementedError
+
+    # ---- services ----
+    def rs485(self):
+        """The bus as an object with ``write(buf)``, ``readinto(buf)`` and ``flush_input()``.
+
+        ``readinto`` never waits: it returns the count of bytes or None. ``write`` returns at once;
+        the board turns the line to receive by itself when the last bit is out.
+        """
+        raise NotImplementedError
+
+    def display(self):
+        """The display driver, or None."""
+        return None
+
+    def http_address(self):
+        """(host, port) the web server listens on, or None without a network."""
+        raise NotImplementedError
+
+    def start_network(self, ssid, password):
+        """Join a WiFi network without waiting for it; nothing to do where a network exists."""
+
+    def data_dir(self):
+        """Directory of the settings and records that updates never touch."""
+        raise NotImplementedError
+
+    def watchdog(self, timeout_ms):
+        """Start the hardware watchdog; returns its ``feed`` function."""
+        raise NotImplementedError
+
+    def reset(self):
+        """Make the outputs safe, then restart the chip."""
+        raise NotImplementedError
