@@ -1,0 +1,38 @@
+"""The datagrams between the simulated world and the simulated board.
+
+Little endian, over UDP on the loopback. ``evse/boards/sim.py`` is the other end.
+"""
+
+import struct
+
+FULL = 65536  # duty of a steady +12 V pilot; 0 is steady -12 V
+
+SENSORS = "<HhhHhBBBB"
+SENSORS_MAGIC = 0x5145
+OUTPUTS = "<HIBBBB"
+OUTPUTS_MAGIC = 0x4551
+
+FLAG_RCM = 1
+FLAG_SWITCH = 2
+FLAG_LOCK = 4
+BUTTON_SHIFT = 3  # three bits: < o >
+
+OUT_CONNECT = 1
+OUT_C1 = 2
+OUT_C2 = 4
+OUT_LOCK = 8
+OUT_UNLOCK = 16
+
+
+def pack_sensors(high_mv, low_mv, pp_mv, temp_dc, flags, reject_pct, noise_mv):
+    """World to board: pilot levels and pins in mV, temperature in 0.1 C, ADC troubles."""
+    return struct.pack(SENSORS, SENSORS_MAGIC, high_mv, low_mv, pp_mv, temp_dc, flags,
+                       reject_pct, noise_mv // 10, 0)
+
+
+def unpack_outputs(packet):
+    """Board to world: (duty, flags, red, green, blue), or None for a foreign packet."""
+    if len(packet) != struct.calcsize(OUTPUTS):
+        return None
+    fields = struct.unpack(OUTPUTS, packet)
+    return fields[1:] if fields[0] == OUTPUTS_MAGIC else None
