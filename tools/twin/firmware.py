@@ -1,0 +1,118 @@
+"""The firmware as a process of its own: the shipped .mpy files on MicroPython's unix port."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "sim"
+
+
+class Missing(Exception):
+    """Something the twin needs is not there; the message says what to do."""
+
+
+def interpreter():
+    """Path of MicroPython's unix port: MICROPYTHON, this venv's, the build's, or the PATH's."""
+    beside = Path(sys.executable).parent / "micropython"
+    for candidate in (os.environ.get("MICROPYTHON"), beside,
+                      ROOT / "build" / "venv" / "bin" / "micropython",
+                      shutil.which("micropython")):
+        if candidate and Path(candidate).exists():
+            return str(candidate)
+    raise Missing("no micropython found: run `make run` or `make test` once, "
+                  "or set MICROPYTHON to the unix port")
+
+
+def build():
+    """Build the .mpy tree; returns the directory of the app slot."""
+    tool = ROOT / "tools" / "build.py"
+    done = subprocess.run([sys.executable, str(tool), "sim"], cwd=ROOT, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        raise Missing("building the firmware failed:\n" + done.stdout.strip())
+    return slot()
+
+
+def slot():
+    """Directory of the active app slot in build/sim."""
+    name = BUILD / "slot"
+    active = name.read_text().strip() if name.exists() else "a"
+    folder = BUILD / active
+    if not (folder / "main.mpy").exists():
+        raise Missing("%s holds no firmware: run tools/build.py sim" % folder)
+    return folder
+
+
+def command(folder, heap):
+    """The command that starts the firmware from ``folder`` with ``heap`` bytes of heap."""
+    start = ("import sys; sys.path[:] = [%r, %r, '.frozen']; import main"
+             % (str(folder), str(folder / "lib")))
+    return [interpreter(), "-X", "heapsize=" + heap, "-c", start]
+
+
+def free_udp_port():
+    """A UDP port of the loopback nobody uses at this moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def free_tcp_port(host):
+    """A TCP port of ``host`` nobody uses at this moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
+
+
+class Firmware:
+    """One running firmware. ``started`` says whether it lives; its output goes to ``say``."""
+
+    def __init__(self, folder, heap, environment, say):
+        self._command = command(folder, heap)
+        self._folder = folder
+        self._environment = {**os.environ, **environment}
+        self._say = say
+        self._process = None
+
+    @property
+    def pid(self):
+        """Process id, None before ``start``."""
+        return self._process.pid if self._process else None
+
+    @property
+    def alive(self):
+        """True while the process runs."""
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self):
+        """Start the process and pass its output on."""
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, cwd=self._folder, env=self._environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    async def wait(self):
+        """Pass output on until the process ends; returns its exit code."""
+        async for line in self._process.stdout:
+            self._say("firmware: " + line.decode(errors="replace").rstrip())
+        return await self._process.wait()
+
+    async def stop(self):
+        """End the process: politely, then for certain."""
+        if not self.alive:
+            return
+        for sign, patience in ((signal.SIGTERM, 2), (signal.SIGKILL, 5)):
+            try:
+                self._process.send_signal(sign)
+                await asyncio.wait_for(self._process.wait(), patience)
+                return
+            except asyncio.TimeoutError:
+                continue
+            except ProcessLookupError:
+                return
