@@ -1,0 +1,27 @@
+"""The page's files, gzipped into the image, straight from flash in small chunks."""
+
+from evse.net.reply import Reply, failure
+
+_FILES = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/index.html": ("index.html", "text/html; charset=utf-8"),
+    "/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/style.css": ("style.css", "text/css; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+_HEADERS = {"Content-Encoding": "gzip", "Cache-Control": "no-cache"}
+
+
+def install(app, web_dir):
+    """Route the page's paths to the gzipped files in ``web_dir``."""
+
+    def serve(request):
+        name, kind = _FILES[request.path]
+        try:
+            file = open("%s/%s.gz" % (web_dir, name), "rb")
+        except OSError:
+            return failure(404, "%s is not in this image" % name)
+        return Reply(file, 200, kind, _HEADERS)
+
+    for path in _FILES:
+        app.route(path)(serve)

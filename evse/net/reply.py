@@ -1,0 +1,122 @@
+"""Answers of the web server: one class, streamed through one small buffer."""
+
+import json
+
+from microdot import Response
+
+_SIZE = 512
+# The only send buffer for bodies. It is filled and handed to the socket without an await between,
+# so requests that run side by side may share it: its content never has to outlive a switch.
+_buffer = bytearray(_SIZE)
+_view = memoryview(_buffer)
+
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    411: "Length Required",
+    413: "Content Too Large",
+    414: "URI Too Long",
+    415: "Unsupported Media Type",
+    421: "Misdirected Request",
+    422: "Unprocessable Content",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+# Scripts, styles and requests from this origin only; nobody may frame the page.
+_COMMON = (
+    "Connection: close\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'\r\n"
+    "\r\n"
+)
+
+
+class Reply(Response):
+    """An answer that writes its head in one piece and its body in chunks of 512 bytes at most.
+
+    ``body`` is bytes or text, an open binary file, or a generator of short pieces of text.
+    ``headers`` are added to those every answer carries.
+    """
+
+    def __init__(self, body, status=200, kind="application/json", headers=None):
+        super().__init__(body, status, headers)
+        self.headers["Content-Type"] = kind
+        if "Cache-Control" not in self.headers:
+            self.headers["Cache-Control"] = "no-store"
+        if type(self.body) is bytes:
+            self.headers["Content-Length"] = str(len(self.body))
+
+    async def write(self, stream):
+        """Send the whole answer; raises OSError when the peer is gone."""
+        body = self.body
+        try:
+            await stream.awrite(self._head())
+            if self.is_head:
+                return
+            if type(body) is bytes:
+                await stream.awrite(body)
+                return
+            for chunk in _from_file(body) if hasattr(body, "readinto") else _packed(body):
+                await stream.awrite(chunk)
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+
+    def _head(self):
+        status = self.status_code
+        lines = ["HTTP/1.0 %d %s\r\n" % (status, _REASONS.get(status, ""))]
+        for name, value in self.headers.items():
+            lines.append("%s: %s\r\n" % (name, value))
+        lines.append(_COMMON)
+        return "".join(lines).encode()
+
+
+def _packed(pieces):
+    """Yield the text of ``pieces`` as views of the shared buffer, each as full as possible."""
+    used = 0
+    for piece in pieces:
+        data = piece.encode()
+        start = 0
+        while start < len(data):
+            count = min(_SIZE - used, len(data) - start)
+            _buffer[used : used + count] = data[start : start + count]
+            start += count
+            used += count
+            if used == _SIZE:
+                used = 0
+                yield _view
+    if used:
+        yield _view[:used]
+
+
+def _from_file(file):
+    """Yield a file's bytes as views of the shared buffer."""
+    while True:
+        count = file.readinto(_buffer)
+        if not count:
+            return
+        yield _view[:count]
+
+
+def quote(value):
+    """``value`` as JSON text."""
+    return json.dumps(value)
+
+
+def failure(status, error, field=None, allowed=None, headers=None):
+    """An error answer: {"error", "field", "allowed"}; the last two only when they say something."""
+    document = {"error": error}
+    if field:
+        document["field"] = field
+    if allowed is not None:
+        document["allowed"] = allowed
+    return Reply(json.dumps(document), status, headers=headers)

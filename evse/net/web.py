@@ -1,0 +1,183 @@
+"""The web server: a bounded, timed front in front of Microdot.
+
+Microdot routes and dispatches; this module owns the sockets. At most four requests are served at
+a time, each has a time limit, and whoever exceeds a bound gets an answer and is let go.
+"""
+
+import asyncio
+import time
+
+from microdot import Microdot, Request
+from micropython import const
+
+from evse import ticks
+from evse.net import api, inlet, legacy, page
+from evse.net.reply import failure
+
+_SERVED_MAX = const(4)
+# Refused peers may take their answer at leisure, but only so many: the board has ten sockets.
+_LEAVING_MAX = const(2)
+_HEAD_MS = const(5000)
+_REQUEST_MS = const(10000)
+_LEAVE_MS = const(500)
+_REAP_MS = const(250)
+_DISCARD_MAX = const(4096)
+
+
+_BUSY = inlet.Refusal(503, "busy, try again in a second", {"Retry-After": "1"})
+_LATE = inlet.Refusal(408, "request not complete in time")
+_ERRORS = (
+    (400, "bad request"),
+    (404, "not found"),
+    (405, "method not allowed"),
+    (413, "body too long"),
+    (500, "internal error"),
+)
+
+
+def _own_web_dir():
+    """The directory "web" beside "evse" in the slot this module was loaded from."""
+    return __file__.rsplit("/", 3)[0] + "/web" if __file__.count("/") > 2 else "web"
+
+
+def _now():
+    return time.ticks_ms() & ticks.MASK
+
+
+class _Connection:
+    """One peer and the time it has left; the writer Microdot sees."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self._task = asyncio.current_task()
+        self._start = _now()
+        self._deadline = self._start
+        self.expired = False
+        self.answered = False
+
+    def allow(self, limit_ms):
+        """Let the connection live until ``limit_ms`` after its start."""
+        self._deadline = ticks.add(self._start, limit_ms)
+
+    def allow_more(self, limit_ms):
+        """Let the connection live for ``limit_ms`` from now."""
+        self.expired = False
+        self._deadline = ticks.add(_now(), limit_ms)
+
+    def reap(self, now):
+        """Cancel the task when its time is up."""
+        if not self.expired and ticks.due(now, self._deadline):
+            self.expired = True
+            self._task.cancel()
+
+    def get_extra_info(self, name):
+        """Microdot asks for the peer's address."""
+        return self._stream.get_extra_info(name)
+
+    async def awrite(self, data):
+        """Send ``data``; it is on its way or copied before the first switch to another task."""
+        self.answered = True
+        self._stream.write(data)
+        await self._stream.drain()
+
+    async def aclose(self):
+        """Nothing: the server closes each connection itself, in one place."""
+
+
+class Server:
+    """Serves page and API. ``status`` and ``command`` are the core's doors.
+
+    ``web_dir`` holds the page's gzipped files; without it they are those of this code's own slot.
+    ``served``, ``refused`` (no room) and ``expired`` (too slow) count connections.
+    """
+
+    def __init__(self, status, command, web_dir=None):
+        Request.max_content_length = Request.max_body_length = inlet.BODY_MAX
+        self._app = app = Microdot()
+        api.install(app, status, command)
+        legacy.install(app, status, command)
+        page.install(app, web_dir or _own_web_dir())
+        for code, error in _ERRORS:
+            app.errorhandler(code)(_error_handler(code, error))
+        self._names = ("smartevse-%d" % status.serial, "microevse-%d" % status.serial)
+        self._serving = []
+        self._leaving = []
+        self.served = 0
+        self.refused = 0
+        self.expired = 0
+
+    async def run(self, host, port):
+        """Serve until cancelled; raises OSError when the address is not to be had."""
+        server = await asyncio.start_server(self._accept, host, port, backlog=4)
+        try:
+            while True:
+                await asyncio.sleep_ms(_REAP_MS)
+                now = _now()
+                for connection in self._serving:
+                    connection.reap(now)
+                for connection in self._leaving:
+                    connection.reap(now)
+        finally:
+            server.close()
+
+    async def _accept(self, reader, writer):
+        connection = _Connection(writer)
+        try:
+            if len(self._serving) >= _SERVED_MAX:
+                self.refused += 1
+                await self._turn_away(connection, reader, _BUSY)
+            else:
+                await self._serve(connection, reader)
+        except OSError:
+            pass  # the peer broke the connection: its own affair
+        finally:
+            await writer.wait_closed()
+
+    async def _serve(self, connection, reader):
+        refusal = None
+        self._serving.append(connection)
+        try:
+            connection.allow(_HEAD_MS)
+            request = inlet.Inlet(reader, self._names)
+            await request.read_head()
+            connection.allow(_REQUEST_MS)
+            await request.read_body()
+            self.served += 1
+            await self._app.handle_request(request, connection)
+        except inlet.Refusal as exc:
+            refusal = exc
+        except inlet.Gone:
+            pass
+        except asyncio.CancelledError:
+            if not connection.expired:
+                raise
+            self.expired += 1
+            if not connection.answered:
+                refusal = _LATE
+        finally:
+            self._serving.remove(connection)
+        if refusal:
+            await self._turn_away(connection, reader, refusal)
+
+    async def _turn_away(self, connection, reader, refusal):
+        """Answer, then read on for a moment: closing on unread input would destroy the answer."""
+        left = _DISCARD_MAX if len(self._leaving) < _LEAVING_MAX else 0
+        connection.allow_more(_LEAVE_MS)
+        self._leaving.append(connection)
+        try:
+            await failure(refusal.status, refusal.error,
+                          headers=refusal.headers).write(connection)
+            while left > 0:
+                data = await reader.read(256)
+                if not data:
+                    break
+                left -= len(data)
+        except asyncio.CancelledError:
+            if not connection.expired:
+                raise
+        finally:
+            self._leaving.remove(connection)
+
+
+def _error_handler(status, error):
+    return lambda request: failure(status, error)

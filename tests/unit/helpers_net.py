@@ -1,0 +1,159 @@
+"""A core's two doors to look through, and a loop-back client, for the tests of evse.net."""
+
+import asyncio
+import json
+
+from evse.net.web import Server
+from evse.settings import Refused
+
+SETTINGS = {"min": 6, "max": 16, "mains": 25, "mains_met": "Eastron3P", "max_temp": 65}
+
+
+class FakeCycle:
+    """Control cycle statistics as the app keeps them."""
+
+    bins = (5, 4, 3, 0, 0, 0, 0, 0, 1)
+    worst_ms = 240
+
+
+class FakeStatus:
+    """Status of a charger in the middle of a session."""
+
+    version = "4.0.0"
+    board = "sim"
+    serial = 4711
+    uptime_s = 3661
+    state_id = 2
+    state_name = "Charging"
+    mode = "Smart"
+    mode_id = 3
+    setting_mode_id = 1
+    access = 1
+    car_connected = True
+    charging = True
+    error_id = 0
+    error_name = "None"
+    reason = 16
+    reason_text = "charging"
+    limit = 42
+    limit_name = "mains"
+    grant_da = 137
+    offered_da = 136
+    override_da = 0
+    mains_age_ms = 1500
+    mains_fresh = True
+    mains_wh = 1234567
+    temp = 31
+    pwm1024 = 233
+    heap_free = 60000
+    heap_used = 40000
+    cycle = FakeCycle()
+    bus = ()
+
+    def __init__(self):
+        self.amps = [55, -12, 250]
+        self.values = dict(SETTINGS)
+
+    def mains_da(self, phase):
+        return self.amps[phase]
+
+    def setting(self, key):
+        return self.values[key]
+
+
+class FakeCommand:
+    """Records commands; refuses those whose name is in ``refuses``."""
+
+    def __init__(self, refuses=()):
+        self.calls = []
+        self.refuses = refuses
+
+    def __call__(self, name, value, source):
+        if name in self.refuses:
+            raise Refused("no " + name + " today", name, ["never"])
+        self.calls.append((name, value, source))
+
+
+class Answer:
+    """A parsed HTTP answer."""
+
+    def __init__(self, raw):
+        head, _, self.body = raw.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        self.status = int(lines[0].split(" ")[1]) if raw else None
+        self.headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            self.headers[name.lower()] = value.strip()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class FakeStream:
+    """A connection whose peer has said ``data`` in pieces of ``step`` bytes and then waits or left.
+
+    ``written`` collects what the server says; ``largest`` is its largest single write.
+    """
+
+    def __init__(self, data, step=1 << 20, closes=True):
+        self._data = data
+        self._step = step
+        self._closes = closes
+        self.written = b""
+        self.largest = 0
+        self.closed = 0
+
+    def get_extra_info(self, name):
+        return ("127.0.0.1", 1)
+
+    async def read(self, count):
+        count = min(count, self._step)
+        part = self._data[:count]
+        self._data = self._data[count:]
+        while not part and not self._closes:
+            await asyncio.sleep_ms(20)
+        return part
+
+    def write(self, data):
+        self.largest = max(self.largest, len(data))
+        self.written += bytes(data)
+
+    async def drain(self):
+        await asyncio.sleep_ms(0)
+
+    async def wait_closed(self):
+        self.closed += 1
+
+
+def serve(stream, status=None, command=None, web_dir="."):
+    """Let a server serve the one connection; returns its Answer."""
+    server = Server(status or FakeStatus(), command or FakeCommand(), web_dir)
+    asyncio.run(server._accept(stream, stream))
+    return Answer(stream.written)
+
+
+def request(method, target, body=b"", headers=None, status=None, command=None, web_dir="."):
+    """Send one request as a plain client does; returns the Answer."""
+    lines = ["%s %s HTTP/1.1" % (method, target), "Host: 192.168.1.5"]
+    sent = {"Content-Length": len(body)} if body else {}
+    sent.update(headers or {})
+    for name in sent:
+        lines.append("%s: %s" % (name, sent[name]))
+    data = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+    return serve(FakeStream(data), status, command, web_dir)
+
+
+def get(target, **options):
+    """GET ``target``."""
+    return request("GET", target, **options)
+
+
+def post(target, document=None, **options):
+    """POST ``target``, with ``document`` as JSON body if given."""
+    if document is None:
+        return request("POST", target, **options)
+    headers = {"Content-Type": "application/json"}
+    headers.update(options.pop("headers", {}))
+    return request("POST", target, json.dumps(document).encode(), headers, **options)
