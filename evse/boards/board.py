@@ -112,6 +112,14 @@ class Board:
         """Directory of the settings and records that updates never touch."""
         raise NotImplementedError
 
+    def settings_overrides(self):
+        """JSON object of settings that go before the stored ones, or None. Only the twin has it."""
+        return None
+
+    def power_returned(self):
+        """True unless this start was asked for: power-on, brown-out, watchdog or a crash."""
+        raise NotImplementedError
+
     def watchdog(self, timeout_ms):
         """Start the hardware watchdog; returns its ``feed`` function."""
         raise NotImplementedError

@@ -1,0 +1,175 @@
+"""Composition root: settings, board, core, services; their supervision and the watchdog.
+
+One asyncio loop. The board's tick samples the pilot and lets the guard open; the control task
+steps the state machine; everything else comes after. A service that dies is restarted; control
+that dies leaves the outputs safe and restarts the board.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import sys
+from array import array
+
+from evse import reasons, ticks
+from evse.build import BOARD, VERSION
+from evse.bus.master import Master
+from evse.bus.rtu import Link
+from evse.core import Core
+from evse.cycle import Cycle
+from evse.journal import Journal
+from evse.net.web import WebServer
+from evse.settings import Settings
+from evse.status import Status
+
+try:
+    from evse.power import allocate_native as allocate
+except (ImportError, ValueError):  # a host whose processor has no native emitter
+    from evse.power import allocate
+
+    print("native core not available here: running the plain one")
+
+WATCHDOG_MS = 3000
+_REPL_WATCHDOG_MS = 600_000
+_ALIVE_MS = 1500  # a vital task not seen for this long does not get the watchdog fed
+_SAVE_MS = 60_000
+_RESTART_MS = 2000
+_POWER_RETURN_MIN_S = 10
+_BUS_METERS = ("Eastron3P",)
+
+
+class App:
+    """The firmware on one board."""
+
+    def __init__(self, board):
+        self.board = board
+        self.journal = Journal()
+        self.settings = Settings(self.journal.record, board.data_dir() + "/settings.json")
+        overrides = board.settings_overrides()
+        if overrides:
+            self.settings.load({"settings": json.loads(overrides)})
+        delay_s = 0
+        if board.power_returned():
+            spread = self.settings.get("power_return_s") + 1
+            delay_s = _POWER_RETURN_MIN_S + int.from_bytes(os.urandom(2), "big") % spread
+        now = board.now()
+        self.core = Core(self.settings, self.journal, allocate, now, delay_s)
+        self.status = Status(self.core, VERSION, BOARD, board.serial)
+        self.cycle = self.status.cycle = Cycle(now)
+        self._burst = array("i", (0,) * 6)
+        self._rcm = False
+        self._seen = {"control": now, "power": now}
+        self._saved = ticks.add(now, -_SAVE_MS)
+
+    def _on_tick(self):
+        """100 Hz, between bytecodes of whatever runs: sample, and open if the guard says so."""
+        board = self.board
+        core = self.core
+        board.sample_pilot(self._burst)
+        now = board.now()
+        self._rcm = core.rcm_enabled and board.rcm_fault()
+        if core.sample(self._burst, self._rcm, now):
+            board.set_contactors(False, False)
+
+    async def _control(self):
+        board = self.board
+        core = self.core
+        charger = core.charger
+        cycle = self.cycle
+        seen = self._seen
+        tick = board.start_tick(self._on_tick)
+        while True:
+            await tick.wait()
+            now = board.now()
+            core.step(now)
+            board.set_contactors(charger.c1, charger.c2)
+            board.set_pilot(charger.duty)
+            board.connect_pilot(charger.connect)
+            cycle.note(now)
+            seen["control"] = now
+
+    async def _power(self):
+        core = self.core
+        now = self.board.now
+        while True:
+            if ticks.due(now(), core.regulate_due):
+                core.regulate(now())
+            self._seen["power"] = now()
+            await asyncio.sleep_ms(50)
+
+    async def _supervise(self, feed):
+        board = self.board
+        while True:
+            now = board.now()
+            self.core.second(now, board.proximity_mv(), board.temperature_dc(), self._rcm)
+            if all(ticks.diff(now, seen) < _ALIVE_MS for seen in self._seen.values()):
+                feed()
+            # Flash stalls the chip, so it is written only while no contactor is closed.
+            if not self.core.charger.c1 and ticks.diff(now, self._saved) >= _SAVE_MS:
+                if self.settings.changed:
+                    self._saved = now
+                    self.settings.save()
+            await asyncio.sleep_ms(500)
+
+    async def _bus(self):
+        port = self.board.rs485()
+        meter = self.settings.get("mains_met")
+        if port is None or meter not in _BUS_METERS:
+            return
+        master = Master(Link(port), self.core.command, meter, self.settings.get("mains_adr"))
+        self.status.bus = master.quality
+        await master.run()
+
+    async def _web(self):
+        settings = self.settings
+        if settings.get("wifi_ssid"):
+            self.board.start_network(settings.get("wifi_ssid"), settings.get("wifi_password"))
+        host, port = self.board.http_address()
+        await WebServer(self.status, self.core.command, sys.path[0] + "/web").start(host, port)
+
+    async def _keep(self, name, service):
+        """Run a service; one that raises is journalled and started again."""
+        while True:
+            try:
+                return await service()
+            except Exception as problem:
+                self.journal.record(reasons.TASK_RESTARTED, name)
+                sys.print_exception(problem)
+            await asyncio.sleep_ms(_RESTART_MS)
+
+    async def run(self):
+        """Run for ever. Whatever control raises comes out here."""
+        feed = self.board.watchdog(WATCHDOG_MS)
+        vital = [asyncio.create_task(self._control()), asyncio.create_task(self._power()),
+                 asyncio.create_task(self._supervise(feed))]
+        for number, service in enumerate((self._bus, self._web)):
+            asyncio.create_task(self._keep(number, service))
+        gc.collect()
+        await asyncio.gather(*vital)
+
+
+def main():
+    """Run the app on this build's board; leave the outputs safe whatever happens."""
+    board = __import__("evse.boards." + BOARD, None, None, ("create",)).create()
+    try:
+        board.safe()
+        asyncio.run(App(board).run())
+    except KeyboardInterrupt:
+        # Somebody wants the REPL: nothing is live, and they get the time to work in it.
+        board.safe()
+        board.watchdog(_REPL_WATCHDOG_MS)
+    except Exception as problem:
+        board.safe()
+        sys.print_exception(problem)
+        _keep_reason(board, problem)
+        board.reset()
+
+
+def _keep_reason(board, problem):
+    """Write the last exception where it survives the reset."""
+    try:
+        with open(board.data_dir() + "/crash.txt", "w") as file:
+            sys.print_exception(problem, file)
+    except OSError:
+        pass  # a full or broken flash must not keep the board from restarting

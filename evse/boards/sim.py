@@ -1,0 +1,209 @@
+"""The simulated board: the firmware's side of the wire to ``tools/twin``.
+
+Sensors arrive and outputs leave as small UDP packets on the loopback; the bus is a pty. The pilot
+is sampled by the same sorting as on the board, so the twin rejects what the board would reject.
+A world that falls silent for a second leaves the pilot unknown, which is the safe side.
+"""
+
+import asyncio
+import os
+import socket
+import struct
+import sys
+import time
+
+from evse import ticks
+from evse.boards import sampling
+from evse.boards.board import Board
+
+_SENSORS = "<HhhHhBBBB"
+_SENSORS_MAGIC = 0x5145
+_OUTPUTS = "<HIBBBB"
+_OUTPUTS_MAGIC = 0x4551
+_SILENT_MS = 1000
+_REPEAT_MS = 100
+
+
+def _loopback(port):
+    return socket.getaddrinfo("127.0.0.1", port)[0][-1]
+
+
+class _Tick:
+    """100 Hz on a host without timer interrupts: the callback runs when the loop gets to it."""
+
+    def __init__(self, callback):
+        self._callback = callback
+        self._next = time.ticks_add(time.ticks_ms(), 10)
+
+    async def wait(self):
+        left = time.ticks_diff(self._next, time.ticks_ms())
+        await asyncio.sleep_ms(max(left, 0))
+        now = time.ticks_ms()
+        self._next = time.ticks_add(self._next, 10)
+        if time.ticks_diff(now, self._next) > 0:
+            self._next = time.ticks_add(now, 10)  # a missed event is dropped, as on the board
+        self._callback()
+
+
+class _Port:
+    """The pty that stands for the RS485 transceiver."""
+
+    def __init__(self, path):
+        self._file = open(path, "r+b", buffering=0)
+        import select  # only the twin polls a pty
+
+        self._poll = select.poll()
+        self._poll.register(self._file, select.POLLIN)
+
+    def write(self, buf):
+        return self._file.write(buf)
+
+    def readinto(self, buf):
+        if not self._poll.poll(0):
+            return None
+        return self._file.readinto(buf)
+
+    def flush_input(self):
+        junk = bytearray(64)
+        while self.readinto(junk):
+            pass
+
+
+class Sim(Board):
+    """Board whose world is ``tools/twin``; see docs/twin.md for the environment it reads."""
+
+    name = "sim"
+    serial = 4711
+
+    def __init__(self):
+        self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sock.bind(_loopback(int(os.getenv("MICROEVSE_SIM_PORT"))))
+        self._sock.setblocking(False)
+        self._world = _loopback(int(os.getenv("MICROEVSE_WORLD_PORT")))
+        self._in = bytearray(struct.calcsize(_SENSORS))
+        self._out = bytearray(struct.calcsize(_OUTPUTS))
+        self._heard = None
+        self._sent = 0
+        self._high = self._low = 0
+        self._pp = 3300
+        self._temp = 250
+        self._flags = 0
+        self._reject = 0
+        self._noise = 0
+        self._duty = sampling.FULL
+        self._outputs = 0
+        self._led = (0, 0, 0)
+        self._synth = sampling.Synth()
+
+    def now(self):
+        return time.ticks_ms() & ticks.MASK
+
+    def start_tick(self, callback):
+        return _Tick(callback)
+
+    def _exchange(self):
+        now = self.now()
+        while self._sock.readinto(self._in):
+            magic, high, low, pp, temp, flags, reject, noise, _ = struct.unpack(_SENSORS, self._in)
+            if magic == _SENSORS_MAGIC:
+                self._heard = now
+                self._high, self._low, self._pp, self._temp = high, low, pp, temp
+                self._flags, self._reject, self._noise = flags, reject, noise * 10
+        if ticks.diff(now, self._sent) >= _REPEAT_MS:
+            self._send(now)
+        return now
+
+    def _send(self, now):
+        self._sent = now
+        struct.pack_into(_OUTPUTS, self._out, 0, _OUTPUTS_MAGIC, self._duty, self._outputs,
+                         *self._led)
+        try:
+            self._sock.sendto(self._out, self._world)
+        except OSError:
+            pass  # the world is gone; its silence is noticed on the way in
+
+    def _put(self, mask, on):
+        outputs = self._outputs | mask if on else self._outputs & ~mask
+        if outputs != self._outputs:
+            self._outputs = outputs
+            self._send(self.now())
+
+    def sample_pilot(self, burst):
+        now = self._exchange()
+        silent = self._heard is None or ticks.diff(now, self._heard) > _SILENT_MS
+        self._synth.burst(self._high, self._low, self._duty, 100 if silent else self._reject,
+                          self._noise, burst)
+
+    def proximity_mv(self):
+        return self._pp
+
+    def temperature_dc(self):
+        return self._temp
+
+    def rcm_fault(self):
+        return bool(self._flags & 1)
+
+    def switch_pressed(self):
+        return bool(self._flags & 2)
+
+    def lock_sense(self):
+        return bool(self._flags & 4)
+
+    def buttons(self):
+        return self._flags >> 3 & 7
+
+    def set_pilot(self, duty):
+        if duty != self._duty:
+            self._duty = duty
+            self._send(self.now())
+
+    def connect_pilot(self, on):
+        self._put(1, on)
+
+    def set_contactors(self, c1, c2):
+        self._put(2, c1)
+        self._put(4, c2)
+
+    def set_lock(self, drive):
+        self._put(8, drive > 0)
+        self._put(16, drive < 0)
+
+    def set_led(self, red, green, blue):
+        self._led = (red, green, blue)
+
+    def set_backlight(self, level):
+        pass  # the twin has no panel yet
+
+    def safe(self):
+        self._duty = sampling.FULL
+        self._outputs = 0
+        self._send(self.now())
+
+    def rs485(self):
+        path = os.getenv("MICROEVSE_RS485")
+        return _Port(path) if path else None
+
+    def http_address(self):
+        host, port = os.getenv("MICROEVSE_HTTP").rsplit(":", 1)
+        return host, int(port)
+
+    def data_dir(self):
+        return os.getenv("MICROEVSE_DATA")
+
+    def settings_overrides(self):
+        return os.getenv("MICROEVSE_SETTINGS")
+
+    def power_returned(self):
+        return bool(os.getenv("MICROEVSE_POWER_RETURN"))
+
+    def watchdog(self, timeout_ms):
+        return lambda: None
+
+    def reset(self):
+        self.safe()
+        sys.exit(3)
+
+
+def create():
+    """Return the board of this build."""
+    return Sim()
