@@ -141,7 +141,20 @@ function showDetails(status) {
   setText("temp", `${status.temp_c} °C`);
   setText("uptime", durationText(status.uptime_s));
   setText("heap", `${Math.round(status.heap.free / 1024)} KB`);
-  setText("cycle", `${status.cycle.worst_ms} ms`);
+  setText("cycle", status.cycle ? `${status.cycle.worst_ms} ms` : "–");
+  setText("bus", status.bus.map(busText).join(", ") || "no meter on the bus");
+}
+
+function busText(row) {
+  return `${row.name}: ${row.ok} of ${row.requests} answers`;
+}
+
+function showFaults(status) {
+  // Waiting for current is in the state's name already: it is no fault to clear.
+  const faults = status.faults.filter((name) => !status.state.name.endsWith(name));
+  setText("fault-text", faults.join(", "));
+  byId("fault").hidden = !faults.length;
+  byId("fault-reset").hidden = !faults.includes("RCM Tripped");
 }
 
 function show(status) {
@@ -149,7 +162,7 @@ function show(status) {
   showOverride(status);
   showMains(status.mains);
   showDetails(status);
-  alertText("fault", status.error.id ? `${status.error.text}.` : "");
+  showFaults(status);
 }
 
 function watch() {
@@ -210,6 +223,8 @@ byId("override").addEventListener("change", (event) => {
   event.target.blur();
   command("override", Number(event.target.value), event.target);
 });
+
+byId("fault-reset").addEventListener("click", (event) => command("fault", "reset", event.target));
 
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;

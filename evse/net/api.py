@@ -1,6 +1,5 @@
 """The project's own API under /api/v1: status for the page, one command at a time."""
 
-from evse.cycle import EDGES_MS
 from evse.net.reply import Reply, failure, quote
 from evse.settings import Refused
 
@@ -28,7 +27,8 @@ def _status(status):
     yield ',"modes":%s' % quote(_modes(status))
     yield ',"car_connected":%s,"charging":%s' % (
         quote(bool(status.car_connected)), quote(bool(status.charging)))
-    yield ',"error":{"id":%d,"text":%s}' % (status.error_id, quote(status.error_name))
+    yield ',"error":{"id":%d,"text":%s},"faults":%s' % (
+        status.error_id, quote(status.error_name), quote(list(status.fault_names)))
     yield ',"reason":{"code":%d,"text":%s}' % (status.reason, quote(status.reason_text))
     yield ',"limit":{"code":%d,"text":%s}' % (status.limit, quote(status.limit_name))
     yield ',"grant_da":%d,"offered_da":%d,"override_da":%d,"min_da":%d,"max_da":%d' % (
@@ -40,8 +40,12 @@ def _status(status):
         status.mains_age_ms, quote(bool(status.mains_fresh)))
     yield ',"temp_c":%d,"pwm1024":%d,"heap":{"free":%d,"used":%d}' % (
         status.temp, status.pwm1024, status.heap_free, status.heap_used)
-    yield ',"cycle":{"worst_ms":%d,"edges_ms":%s,"bins":%s}}' % (
-        status.cycle.worst_ms, quote(EDGES_MS), quote(list(status.cycle.bins)))
+    yield ',"cycle":%s,"bus":[' % quote(status.cycle_summary())
+    comma = ""
+    for row in status.bus_rows():
+        yield comma + quote(row)
+        comma = ","
+    yield "]}"
 
 
 def _modes(status):

@@ -58,7 +58,7 @@ def _settings(status):
     connected = quote(bool(status.car_connected))
     setting = status.setting
     yield '{"version":%s,"serialnr":%d,"mode":%s,"mode_id":%d,"car_connected":%s' % (
-        quote(_version(status.version)), status.serial, quote(status.mode.upper()),
+        quote(status.version), status.serial, quote(status.mode.upper()),
         status.mode_id, connected)
     yield ',"eth":{"present":false,"connected":false,"has_ip":false}'
     yield ',"evse":{"temp":%d,"temp_max":%d,"connected":%s,"access":%d,"mode":%d,"loadbl":0' % (
@@ -94,11 +94,6 @@ def _settings(status):
     yield ',"phase_currents":{%s,"last_data_update":%d,"original_data":{%s}}' % (
         phases, _sampled_at(status.mains_age_ms), phases)
     yield ',"backlight":{"timer":0,"status":"N/A"}}'
-
-
-def _version(version):
-    """Clients compare with names such as v3.10.0."""
-    return version if version.startswith("v") else "v" + version
 
 
 def _phases(l1, l2, l3):

@@ -9,17 +9,10 @@ from evse.settings import Refused
 SETTINGS = {"min": 6, "max": 16, "mains": 25, "mains_met": "Eastron3P", "max_temp": 65}
 
 
-class FakeCycle:
-    """Control cycle statistics as the app keeps them."""
-
-    bins = (5, 4, 3, 0, 0, 0, 0, 0, 1)
-    worst_ms = 240
-
-
 class FakeStatus:
     """Status of a charger in the middle of a session."""
 
-    version = "4.0.0"
+    version = "v4.0.0"
     board = "sim"
     serial = 4711
     uptime_s = 3661
@@ -47,8 +40,7 @@ class FakeStatus:
     pwm1024 = 233
     heap_free = 60000
     heap_used = 40000
-    cycle = FakeCycle()
-    bus = ()
+    fault_names = ("Temperature High",)
 
     def __init__(self):
         self.amps = [55, -12, 250]
@@ -56,6 +48,13 @@ class FakeStatus:
 
     def mains_da(self, phase):
         return self.amps[phase]
+
+    def cycle_summary(self):
+        return {"count": 1000, "late": 3, "worst_ms": 24}
+
+    def bus_rows(self):
+        yield {"name": "mains", "address": 10, "ok": 99, "requests": 100, "timeouts": 1}
+        yield {"name": "ev", "address": 12, "ok": 7, "requests": 7, "timeouts": 0}
 
     def setting(self, key):
         return self.values[key]
