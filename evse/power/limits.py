@@ -1,0 +1,80 @@
+"""Ceilings on one EVSE: each a claim with a name, and the one that wins is visible."""
+
+from array import array
+
+from evse import ticks
+
+_SIZE = 8
+_NEVER = -1
+
+
+class Limits:
+    """Up to eight claims, each a reason code with a ceiling in dA and an optional end.
+
+    ``winner`` is the code of the lowest claim, set by ``lowest``.
+    """
+
+    def __init__(self):
+        self._code = array("i", (0,) * _SIZE)
+        self._da = array("i", (0,) * _SIZE)
+        self._until = array("i", (_NEVER,) * _SIZE)
+        self._used = 0
+        self.winner = 0
+
+    def claim(self, code, da, until=_NEVER):
+        """Set the ceiling named ``code`` to ``da``, until the tick ``until`` or withdrawn.
+
+        Returns False when all places are taken by other codes.
+        """
+        slot = 0
+        while slot < self._used and self._code[slot] != code:
+            slot += 1
+        if slot == _SIZE:
+            return False
+        if slot == self._used:
+            self._used += 1
+        self._code[slot] = code
+        self._da[slot] = da
+        self._until[slot] = until
+        return True
+
+    def withdraw(self, code):
+        """Remove the ceiling named ``code``, if there is one."""
+        for slot in range(self._used):
+            if self._code[slot] == code:
+                self._remove(slot)
+                return
+
+    def lowest(self, now, otherwise):
+        """Return the lowest ceiling in dA, ``otherwise`` when nobody claims.
+
+        Claims whose time is over are dropped. Among equals the one claimed first wins.
+        """
+        best = otherwise
+        self.winner = 0
+        slot = 0
+        while slot < self._used:
+            if self._until[slot] != _NEVER and ticks.due(now, self._until[slot]):
+                self._remove(slot)
+                continue
+            if self._da[slot] < best or (self._da[slot] == best and not self.winner):
+                best = self._da[slot]
+                self.winner = self._code[slot]
+            slot += 1
+        return best
+
+    def da(self, code):
+        """Return the ceiling named ``code`` in dA, -1 when nobody claims it."""
+        for slot in range(self._used):
+            if self._code[slot] == code:
+                return self._da[slot]
+        return -1
+
+    def _remove(self, slot):
+        # The order is kept, so that ties always fall to the same claim.
+        self._used -= 1
+        while slot < self._used:
+            self._code[slot] = self._code[slot + 1]
+            self._da[slot] = self._da[slot + 1]
+            self._until[slot] = self._until[slot + 1]
+            slot += 1

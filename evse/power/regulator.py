@@ -1,0 +1,417 @@
+"""The regulator: what each EVSE may offer its car now, and why.
+
+Every mains sample is judged once. An overload lowers grants at once, by what the cars draw and not
+by what they were offered; more is granted only when it fits with every car taking all of it. Old
+samples change nothing until they expire; then Smart stops and Normal goes down to MIN.
+"""
+
+from array import array
+
+from micropython import const
+
+from evse import reasons, ticks
+from evse.power.draws import EVSES, Draws
+from evse.power.limits import Limits
+from evse.power.readings import EV, MAINS
+
+NORMAL = const(0)
+SMART = const(1)
+SOLAR = const(2)
+
+# A grant is renewed at least each second; a regulator that fell silent may lead nobody for long.
+GRANT_MS = const(5_000)
+# A grant outlives its sample by this, so that the stop comes from here and with its reason.
+_GRACE_MS = const(1_000)
+_PERIOD_MS = const(1_000)
+
+# Raising stays this far below the limit, and needs so much room to happen at all.
+_MARGIN_DA = const(2)
+_RISE_DA = const(3)
+# A car is admitted when this much more than MIN is free.
+_ADMIT_DA = const(10)
+# Room must last this long before it is used; it doubles with overloads that come soon again.
+_HOLD_MS = const(1_500)
+_HOLD_DOUBLINGS = const(6)
+_SOON_MS = const(300_000)
+_EPISODE_DA = const(10)
+# A stop for want of current lasts at least this long.
+_PAUSE_MS = const(60_000)
+# What a car leaves unused this long is taken back as far as the limits do not leave it.
+_UNUSED_MS = const(30_000)
+_UNUSED_DA = const(10)
+# Fresh overload samples with the grant at MIN that stop a car.
+_STRIKES = const(2)
+_NO_SUM_LIMIT = const(0x7FFFFFF)
+
+
+class Params:
+    """Settings of the group. Currents in dA; ``circuit_da`` 0 means no such limit."""
+
+    def __init__(self):
+        self.mode = NORMAL
+        self.min_da = 60
+        self.max_da = 800
+        self.mains_da = 250
+        self.circuit_da = 0
+        self.mains_meter = False
+        self.normal_mains = True
+
+
+class EvseView:
+    """What the regulator is told about one EVSE.
+
+    ``wants``: a car is there and may be given current. ``charging``: its contactor is closed.
+    ``phases``: bits 1, 2, 4 of the phases its car uses, 0 when unknown. ``override_da`` and
+    ``temperature_da`` are ceilings in dA, 0 for none. ``draw`` holds the car's currents per phase
+    while ``draw_count`` grows with each sample; ``draw_known`` is False when there is no meter.
+    """
+
+    def __init__(self):
+        self.wants = False
+        self.charging = False
+        self.min_da = 60
+        self.max_da = 800
+        self.cable_da = 800
+        self.override_da = 0
+        self.temperature_da = 0
+        self.phases = 0
+        self.offered_da = 0
+
+
+class Regulator:
+    """Grants for up to eight EVSEs; EVSE 0 is this one and owns the EV meter of ``readings``.
+
+    ``allocate`` is one of the two twins. Outputs, one element per EVSE: ``grant_da`` (0 or from
+    MIN to its ceiling), ``grant_reason`` (why it has this size), ``grant_limit`` (the limit that
+    won), ``grant_until`` (tick at which the permission ends unless renewed).
+    """
+
+    def __init__(self, readings, allocate, record, count=1):
+        self._readings = readings
+        self._allocate = allocate
+        self._record = record
+        self.params = Params()
+        self.evses = [EvseView() for _ in range(count)]
+        self.limits = [Limits() for _ in range(count)]
+        self.grant_da = array("i", (0,) * EVSES)
+        self.grant_reason = array("i", (reasons.NONE,) * EVSES)
+        self.grant_limit = array("i", (reasons.NONE,) * EVSES)
+        self.grant_until = array("i", (0,) * EVSES)
+        self._draws = Draws(allocate)
+        self._low = array("i", (0,) * EVSES)
+        self._high = array("i", (0,) * EVSES)
+        self._need = array("i", (0,) * EVSES)
+        self._most = array("i", (0,) * EVSES)
+        self._mask = array("i", (7,) * EVSES)
+        self._order = array("i", range(EVSES))
+        self._target = array("i", (0,) * EVSES)
+        self._room = array("i", (0, 0, 0, 0))
+        self._charging = array("i", (0,) * EVSES)
+        self._strikes = array("i", (0,) * EVSES)
+        self._paused = array("i", (0,) * EVSES)
+        self._pause_until = array("i", (0,) * EVSES)
+        self._roomy = array("i", (0,) * EVSES)
+        self._roomy_since = array("i", (0,) * EVSES)
+        self._roomy_da = array("i", (0,) * EVSES)
+        self._seen_mains = 0
+        self._seen_ev = 0
+        self._lost = False
+        self._gap = True
+        self._over = False
+        self._troubled = False
+        self._trouble_at = 0
+        self._doublings = 0
+
+    def update(self, now):
+        """Decide; returns ms until the next call is due. Call it on each new sample as well."""
+        readings = self._readings
+        params = self.params
+        lost = readings.expire(now)
+        if lost & (1 << MAINS):
+            self._record(reasons.METER_LOST, MAINS)
+            self._lost = True
+            self._gap = True
+        if lost & (1 << EV):
+            self._record(reasons.METER_LOST, EV)
+            self._draws.unmeasured(0)
+        valid = readings.fresh(MAINS, now)
+        fresh = valid and readings.count[MAINS] != self._seen_mains
+        if fresh and self._lost:
+            self._record(reasons.METER_BACK, MAINS)
+            self._lost = False
+        smart = params.mode != NORMAL
+        measured = smart or (params.mains_meter and params.normal_mains)
+        for i in range(len(self.evses)):
+            self._prepare(i, now, smart, measured and not valid)
+        self._calm_down(now)
+        if not measured:
+            self._gap = True
+            self._follow_ceilings(now)
+        elif not valid:
+            self._without_meter(now, smart)
+        elif fresh:
+            self._sample(now)
+        self._seen_mains = readings.count[MAINS]
+        wait = _PERIOD_MS
+        until = ticks.add(now, GRANT_MS)
+        if measured and valid:
+            wait = max(1, min(wait, ticks.diff(readings.until[MAINS], now)))
+            expiry = ticks.add(readings.until[MAINS], _GRACE_MS)
+            if ticks.diff(expiry, until) < 0:
+                until = expiry
+        for i in range(len(self.evses)):
+            self.grant_until[i] = until
+        return wait
+
+    # ---- without a sample ----
+
+    def _prepare(self, i, now, smart, blind):
+        """Take over what is told about EVSE ``i``; ceilings that fell act at once."""
+        view = self.evses[i]
+        params = self.params
+        low = max(params.min_da, view.min_da)
+        limits = self.limits[i]
+        limits.claim(reasons.LIMIT_MAX, min(params.max_da, view.max_da))
+        limits.claim(reasons.LIMIT_CABLE, view.cable_da)
+        self._optional(limits, reasons.LIMIT_OVERRIDE, view.override_da)
+        self._optional(limits, reasons.LIMIT_TEMPERATURE, view.temperature_da)
+        self._optional(limits, reasons.LIMIT_CIRCUIT, params.circuit_da)
+        self._optional(limits, reasons.LIMIT_METER_LOST, low if blind and not smart else 0)
+        self._optional(limits, reasons.LIMIT_START, low if smart and not view.charging else 0)
+        high = limits.lowest(now, 0x7FFFFFF)
+        self._low[i] = low
+        self._high[i] = high
+        self._mask[i] = view.phases or 7
+        grant = self.grant_da[i]
+        if view.charging and not self._charging[i]:
+            self._draws.started(i, grant, now)
+        elif self._charging[i] and not view.charging:
+            self._draws.assume(i, 0, now)
+        self._charging[i] = 1 if view.charging else 0
+        if self._paused[i] and ticks.due(now, self._pause_until[i]):
+            self._paused[i] = 0
+        if not view.wants:
+            self._grant(i, 0, reasons.NONE, reasons.NONE, now)
+        elif high < low:
+            self._grant(i, 0, limits.winner, limits.winner, now)
+        elif grant > high:
+            self._grant(i, high, limits.winner, limits.winner, now)
+
+    @staticmethod
+    def _optional(limits, code, da):
+        if da:
+            limits.claim(code, da)
+        else:
+            limits.withdraw(code)
+
+    def _follow_ceilings(self, now):
+        """No measurement counts: everyone who wants gets the lowest of the ceilings."""
+        for i in range(len(self.evses)):
+            if self._may_have(i):
+                winner = self.limits[i].winner
+                self._grant(i, self._high[i], winner, winner, now)
+
+    def _without_meter(self, now, smart):
+        """The mains meter that should count is silent: Smart stops, Normal falls to MIN."""
+        if not smart:
+            self._follow_ceilings(now)
+            return
+        for i in range(len(self.evses)):
+            if self.evses[i].wants:
+                self._grant(i, 0, reasons.LIMIT_METER_LOST, reasons.LIMIT_METER_LOST, now)
+
+    def _may_have(self, i):
+        """True when EVSE ``i`` holds a grant or may be given one."""
+        if not self.evses[i].wants or self._high[i] < self._low[i]:
+            return False
+        return self.grant_da[i] > 0 or not (self._paused[i] or self._charging[i])
+
+    # ---- with a sample ----
+
+    def _sample(self, now):
+        readings = self._readings
+        amps = readings.amps[MAINS]
+        count = len(self.evses)
+        draws = self._draws
+        if self._gap:
+            self._gap = False
+            draws.restart(amps)
+            for i in range(count):
+                if self._charging[i]:
+                    draws.assume(i, self.grant_da[i], now)
+        if readings.fresh(EV, now) and readings.count[EV] != self._seen_ev:
+            draws.measured(0, readings.amps[EV])
+            self._seen_ev = readings.count[EV]
+        draws.sample(count, amps, self.grant_da, self._mask, now)
+        self._lower_all(amps, now)
+        self._raise_all(amps, now)
+
+    def _lower_all(self, amps, now):
+        count = len(self.evses)
+        limit = self.params.mains_da
+        self._allocate.free(count, limit, amps, self._draws.likely, self._room)
+        self._room[3] = _NO_SUM_LIMIT
+        holders = 0
+        for i in range(count):
+            if self.grant_da[i]:
+                self._order[holders] = i
+                holders += 1
+        if not holders:
+            return
+        self._allocate.share(holders, self._order, self._low, self.grant_da, self._mask,
+                             self._room, self._target)
+        worst = 0
+        for n in range(holders):
+            i = self._order[n]
+            over = self._allocate.overload(limit, amps, self._mask[i])
+            worst = max(worst, over)
+            if over > 0:
+                self._lower(i, amps, now)
+            else:
+                self._keep(i, now)
+        if worst >= _EPISODE_DA and not self._over:
+            self._trouble(now)
+        self._over = worst > 0
+
+    def _lower(self, i, amps, now):
+        """EVSE ``i`` uses a phase above the limit: take off what is still missing."""
+        low = self._low[i]
+        grant = self.grant_da[i]
+        target = self._target[i]
+        self._roomy[i] = 0
+        if self._draws.deaf[i]:
+            target = min(target, low)
+        if target >= low:
+            self._strikes[i] = 0
+            self._grant(i, target, reasons.LIMIT_MAINS, reasons.LIMIT_MAINS, now)
+            return
+        missing = low - self._certain_room(i, amps)
+        if missing > 0 and grant == low:
+            self._strikes[i] += 1
+        if self._strikes[i] >= _STRIKES or 5 * missing > self.params.mains_da:
+            self._stop(i, now)
+        else:
+            self._grant(i, low, reasons.LIMIT_MAINS, reasons.LIMIT_MAINS, now)
+
+    def _certain_room(self, i, amps):
+        """Return the dA that are free for EVSE ``i`` even if it still draws all it ever may."""
+        draws = self._draws
+        self._allocate.free(len(self.evses), self.params.mains_da, amps, draws.likely, self._room)
+        if self._charging[i]:
+            for phase in range(3):
+                self._room[phase] += max(0, draws.top[i] - draws.likely[3 * i + phase])
+        return self._allocate.least(self._room, self._mask[i])
+
+    def _keep(self, i, now):
+        """No overload where EVSE ``i`` draws; its grant may still promise what is not there."""
+        target = self._target[i]
+        grant = self.grant_da[i]
+        low = self._low[i]
+        if not self._charging[i]:
+            if target:
+                self._strikes[i] = 0
+                self._grant(i, target, self.grant_reason[i], self.grant_limit[i], now)
+                return
+            self._strikes[i] += 1
+            if self._strikes[i] >= _STRIKES:
+                self._stop(i, now)
+            return
+        self._strikes[i] = 0
+        if self._draws.moving[i] or target >= grant - _UNUSED_DA:
+            return
+        if ticks.diff(now, self._draws.settled[i]) >= _UNUSED_MS:
+            self._grant(i, max(low, target), reasons.LIMIT_MAINS, reasons.LIMIT_MAINS, now)
+
+    def _stop(self, i, now):
+        self._strikes[i] = 0
+        self._paused[i] = 1
+        self._pause_until[i] = ticks.add(now, _PAUSE_MS)
+        self._grant(i, 0, reasons.LIMIT_SHORTAGE, reasons.LIMIT_MAINS, now)
+
+    def _raise_all(self, amps, now):
+        count = len(self.evses)
+        wanting = 0
+        for i in range(count):
+            self._need[i] = self._low[i]
+            self._most[i] = self._high[i]
+            if self._may_have(i):
+                self._order[wanting] = i
+                wanting += 1
+                if not self.grant_da[i]:
+                    self._need[i] += _ADMIT_DA
+                    self._most[i] = max(self._most[i], self._need[i])
+            elif self.evses[i].wants and self._high[i] >= self._low[i]:
+                self._grant(i, 0, reasons.LIMIT_SHORTAGE, reasons.LIMIT_MAINS, now)
+        if not wanting:
+            return
+        self._allocate.free(count, self.params.mains_da - _MARGIN_DA, amps, self._draws.least,
+                            self._room)
+        self._room[3] = _NO_SUM_LIMIT
+        self._allocate.share(wanting, self._order, self._need, self._most, self._mask, self._room,
+                             self._target)
+        for n in range(wanting):
+            i = self._order[n]
+            if self.grant_da[i]:
+                self._raise(i, now)
+            else:
+                self._admit(i, now)
+
+    def _admit(self, i, now):
+        if not self._target[i]:
+            self._grant(i, 0, reasons.LIMIT_SHORTAGE, reasons.LIMIT_MAINS, now)
+            return
+        self._roomy[i] = 0
+        self._strikes[i] = 0
+        self._give(i, min(self._high[i], self._target[i]), now)
+
+    def _raise(self, i, now):
+        """Give EVSE ``i`` more when the room for it lasted long enough."""
+        grant = self.grant_da[i]
+        target = self._target[i]
+        high = self._high[i]
+        if self._draws.moving[i] or target <= grant or (target < high
+                                                        and target < grant + _RISE_DA):
+            self._roomy[i] = 0
+            if grant == high:
+                self._give(i, grant, now)
+            return
+        if not self._roomy[i]:
+            self._roomy[i] = 1
+            self._roomy_since[i] = now
+        elif ticks.diff(now, self._roomy_since[i]) >= _HOLD_MS << self._doublings:
+            self._roomy[i] = 0
+            self._give(i, min(target, self._roomy_da[i]), now)
+        self._roomy_da[i] = target
+
+    def _give(self, i, da, now):
+        code = self.limits[i].winner if da == self._high[i] else reasons.LIMIT_MAINS
+        self._grant(i, da, code, code, now)
+
+    def _grant(self, i, da, reason, limit, now):
+        old = self.grant_da[i]
+        self.grant_reason[i] = reason
+        self.grant_limit[i] = limit
+        if da == old:
+            return
+        self.grant_da[i] = da
+        if self._charging[i]:
+            self._draws.commanded(i, old, da, now)
+        if not (old and da):
+            self._record(reasons.GRANT, da, reason)
+
+    # ---- patience ----
+
+    def _trouble(self, now):
+        """A new overload: if the last is not long ago, wait twice as long before using room."""
+        if self._troubled and self._doublings < _HOLD_DOUBLINGS:
+            self._doublings += 1
+        self._troubled = True
+        self._trouble_at = now
+
+    def _calm_down(self, now):
+        if self._troubled and ticks.diff(now, self._trouble_at) >= _SOON_MS:
+            self._trouble_at = now
+            if self._doublings:
+                self._doublings -= 1
+            else:
+                self._troubled = False
