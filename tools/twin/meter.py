@@ -1,5 +1,6 @@
 """An Eastron SDM630 on the bus: a real pymodbus RTU server over the simulated mains."""
 
+import logging
 import struct
 
 from pymodbus.framer import FramerType
@@ -55,12 +56,19 @@ class MeterServer:
 
     def __init__(self, path, address, measure):
         self._measure = measure
+        self._address = address
         self.requests = 0
+        # Half a frame is no news on a bus that is paced byte by byte.
+        logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
         device = SimDevice(address, action=self._refresh, simdata=[
             SimData(0, count=REGISTERS, values=0, datatype=DataType.REGISTERS)])
         self._server = ModbusSerialServer(
             device, framer=FramerType.RTU, port=path, baudrate=9600,
-            ignore_missing_devices=True)
+            trace_packet=self._own)
+
+    def _own(self, sending, packet):
+        """Keep quiet when another slave was asked: pymodbus would answer with an exception."""
+        return b"" if sending and packet[:1] != bytes((self._address,)) else packet
 
     async def _refresh(self, function, start, address, count, registers, written):
         self.requests += 1

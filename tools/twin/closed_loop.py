@@ -1,0 +1,336 @@
+"""The closed loop: the shipped decisions against the world, on simulated time, in one process.
+
+Runs on MicroPython with the .mpy tree and ``tools`` on the path; ``tools/scenario.py`` starts it.
+It jumps to the earliest moment anything can happen: the state machine's next_due, the regulator's,
+a meter, the site's next row, a change of the car. While the pilot moves it goes on 10 ms at a time.
+"""
+
+import json
+from array import array
+
+from evse import reasons, ticks
+from evse.core import Core
+from evse.journal import Journal
+from evse.settings import Refused, Settings
+from twin.car import Car
+from twin.metrics import Metrics
+from twin.sampler import Noise, Sampler
+from twin.world import World
+
+try:
+    from evse.power import allocate_native as allocate
+except (ImportError, ValueError):  # a host whose processor has no native emitter
+    from evse.power import allocate
+
+CYCLE_MS = 10
+QUIET_MS = 60  # a pilot unchanged for so long has settled
+SECOND_MS = 500  # how often the firmware looks at its slow inputs
+_FULL = 65536
+_PIN_ZERO_MV = 1723  # the ADC pin at 0 V of the pilot, and its mV for each V
+_PIN_UV_PER_MV = 130
+_PIN_MAX_MV = 3150
+_BURST = 8
+_SITE = (("load_da", "load_ma"), ("pv_da", "pv_ma"), ("battery_da", "battery_ma"),
+         ("circuit_load_da", "circuit_ma"))
+_ACCESS = {"off": "Off", "on": None, "pause": "Pause"}
+TRACE_COLUMNS = ["t_s", "state", "reason", "grant_da", "limit", "duty", "c1",
+                 "ev_l1_ma", "ev_l2_ma", "ev_l3_ma", "mains_l1_ma", "mains_l2_ma", "mains_l3_ma"]
+
+
+class Stopped(Exception):
+    """The scenario cannot be run; the message is for its author."""
+
+
+def ms(seconds):
+    """Seconds of a scenario as whole ms."""
+    return int(seconds * 1000 + 0.5)
+
+
+def up(moment):
+    """The first control cycle at or after ``moment``."""
+    return -(-moment // CYCLE_MS) * CYCLE_MS
+
+
+def reason_names():
+    """Code to name, as evse.reasons declares them."""
+    names = {}
+    for name in dir(reasons):
+        code = getattr(reasons, name)
+        if type(code) is int and name[0] != "_":
+            names[code] = name.lower()
+    return names
+
+
+def pin_mv(pilot_mv):
+    """Millivolts at the ADC pin for the pilot's voltage; the converter's range ends before 12 V."""
+    return min(_PIN_ZERO_MV + pilot_mv * _PIN_UV_PER_MV // 1000, _PIN_MAX_MV)
+
+
+class Loop:
+    """One scenario, validated and with all defaults filled in. ``jump`` False steps 10 ms."""
+
+    def __init__(self, scenario, jump=True):
+        self.now = 0
+        self._jump = jump
+        self._end = ms(scenario["duration_s"])
+        # Every seed begins at another tick, some of them just before the ticks wrap.
+        self._base = ticks.MASK - (scenario["seed"] * 7_919_003) % 3_600_000
+        evse = scenario["evses"][0]
+        parameters = dict(evse["car"])
+        plugged = parameters.pop("plugged")
+        self.world = World(Car(**parameters), scenario["site"]["voltage"])
+        self.world.cable = "32 A"
+        self.journal = Journal()
+        self.settings = Settings(self.journal.record)
+        self.core = Core(self.settings, self.journal, allocate, self._tick(0))
+        self._meter = None
+        if scenario["mains_meter"]:
+            self._add_meter(scenario["mains_meter"], scenario["seed"])
+        self._configure(scenario["settings"], evse["settings"])
+        self.metrics = Metrics(self.world, scenario["per_phase"])
+        self._trace = [] if scenario["trace"] else None
+        self._names = reason_names()
+        self._agenda = self._plan(scenario["site"], plugged, scenario["events"])
+        self._burst = array("i", (0,) * 6)
+        self._levels = None
+        self._changed = 0
+        self._step_due = 0
+        self._second = 0
+        self._draw = -1
+        self._shown = None
+        self.landings = 0
+        self._previous = 0
+
+    def _tick(self, moment):
+        return ticks.add(self._base, moment)
+
+    def _add_meter(self, meter, seed):
+        again = meter["redeliver_s"]
+        self._meter = Sampler(ms(meter["period_s"]), ms(meter["latency_s"]), ms(meter["start_s"]),
+                              ms(again) if again else None, Noise(seed, meter["noise_da"]))
+        self._command("set", ("mains_met", "API"), "settings")
+
+    def _configure(self, common, own):
+        wanted = {"config": "Fixed"}
+        wanted.update(common)
+        wanted.update(own)
+        mode = wanted.pop("mode", None)
+        left = sorted(wanted)
+        # Two settings may bound each other (min and max): what is refused gets a second chance.
+        for attempt in range(2):
+            refused = []
+            for key in left:
+                try:
+                    self.core.command("set", (key, wanted[key]), "installer")
+                except Refused as problem:
+                    if attempt:
+                        raise Stopped("settings.%s: %s" % (key, problem.reason))
+                    refused.append(key)
+            left = refused
+        if mode:
+            self._command("mode", mode, "settings.mode")
+        elif not self.settings.access:
+            self._command("mode", self.settings.get("mode"), "settings")
+
+    def _command(self, name, value, where, source="installer"):
+        try:
+            self.core.command(name, value, source)
+        except Refused as problem:
+            raise Stopped("%s: %s" % (where, problem.reason))
+
+    def _plan(self, site, plugged, events):
+        """Everything the author wrote down, as [moment, rank, action, argument], in order."""
+        agenda = []
+        for key, attribute in _SITE:
+            for row in site[key]:
+                agenda.append([ms(row[0]), 0, self._set_site,
+                               (attribute, [amps * 100 for amps in row[1:]])])
+        for span in plugged:
+            agenda.append([ms(span[0]), 1, self._set_plug, True])
+            agenda.append([ms(span[1]), 1, self._set_plug, False])
+        for number, event in enumerate(events):
+            agenda.append([ms(event[0]), 2, self._event, (number, event)])
+        order = sorted(range(len(agenda)), key=lambda i: (agenda[i][0], agenda[i][1], i))
+        return [agenda[i] for i in order]
+
+    def _set_site(self, argument):
+        setattr(self.world, argument[0], argument[1])
+
+    def _set_plug(self, on):
+        if on:
+            self.world.plug()
+        else:
+            self.world.unplug()
+
+    def _event(self, argument):
+        number, event = argument
+        where = "events[%d]" % number
+        kind, name = event[1], event[2]
+        if kind == "set":
+            self._command("set", (name, event[3]), where)
+        elif kind == "meter":
+            self._meter.on = name == "on"
+        elif name == "access":
+            self._command("mode", _ACCESS[event[3]] or self.settings.get("mode"), where)
+        else:
+            self._command(name, event[3], where)
+
+    # ---- the loop ----
+
+    def run(self):
+        """Run to the end; returns the result as a JSON-ready value."""
+        self._land()
+        while self.now < self._end:
+            target = min(self._target(), self._end)
+            self._world_to(target)
+            self._land()
+        self.metrics.advance(self._end)
+        metrics, evses, why = self.metrics.result()
+        result = {"metrics": metrics, "evses": evses, "reasons": why}
+        if self._trace is not None:
+            result["trace_columns"] = TRACE_COLUMNS
+            result["trace"] = self._trace
+        return result
+
+    def _quiet(self):
+        pilot = self.core.pilot
+        return (self.now - self._changed >= QUIET_MS and pilot.raw == pilot.level
+                and not pilot.invalid_ms and not self.core.guard.tripped)
+
+    def _target(self):
+        soonest = self.now + CYCLE_MS
+        if not self._jump or not self._quiet():
+            return soonest
+        target = min(self._step_due, self._hard_due())
+        return max(up(target), soonest)
+
+    def _hard_due(self):
+        """The next moment that needs more than the state machine."""
+        core = self.core
+        target = min(self.now + max(0, ticks.diff(core.regulate_due, self._tick(self.now))),
+                     self._second)
+        change = self.world.next_change()
+        if change is not None and change < target:
+            target = change
+        if self._meter:
+            target = min(target, self._meter.next_change())
+        if self._agenda:
+            target = min(target, self._agenda[0][0])
+        return target
+
+    def _world_to(self, target):
+        """Let the world reach ``target``, every change of it counted for the time it lasted."""
+        world = self.world
+        metrics = self.metrics
+        while True:
+            change = world.next_change()
+            if change is None or change > target:
+                break
+            metrics.advance(change)
+            world.advance(change)
+        if self._agenda and self._agenda[0][0] <= target:
+            metrics.advance(target)
+        world.advance(target)
+        self._previous = self.now
+        self.now = target
+
+    def _land(self):
+        """One control cycle at ``now``."""
+        self.landings += 1
+        core = self.core
+        world = self.world
+        now = self.now
+        tick = self._tick(now)
+        core.now = tick
+        while self._agenda and self._agenda[0][0] <= now:
+            _, _, action, argument = self._agenda.pop(0)
+            self.metrics.advance(now)
+            action(argument)
+        if self._meter and self._meter.next_change() <= now:
+            value = self._meter.at(now, world.mains_ma)
+            if value:
+                core.command("reading", ("mains", value[0], value[1], value[2]), "REST")
+        if now >= self._second:
+            self._second += SECOND_MS
+            core.second(tick, world.proximity_mv(), 250, False)
+        if ticks.due(tick, core.regulate_due):
+            core.regulate(tick)
+        self._sense(tick)
+        self._step_due = now + core.step(tick)
+        self._apply()
+
+    def _sense(self, tick):
+        levels = self.world.pilot_mv()
+        core = self.core
+        charger = core.charger
+        seen = (levels, charger.duty)
+        if seen != self._levels:
+            self._levels = seen
+            self._changed = self.now
+            self._fill(levels, charger.duty)
+        skipped = self.now - self._previous if self.now else 0
+        if skipped > 2 * CYCLE_MS:
+            # The cycles in between changed nothing, which is why they were left out; the last
+            # ones count for the pilot's rate of samples and the guard's watch over the steps.
+            core.pilot.feed(self._burst, charger.duty, ticks.add(tick, -2 * CYCLE_MS))
+            core.pilot.feed(self._burst, charger.duty, ticks.add(tick, -CYCLE_MS))
+            core.step(ticks.add(tick, -CYCLE_MS))
+        if core.sample(self._burst, False, tick):
+            self._outputs(False, False)
+
+    def _fill(self, levels, duty):
+        """One burst of the pilot at these levels."""
+        burst = self._burst
+        high, low = pin_mv(levels[0]), pin_mv(levels[1])
+        burst[0] = _BURST if duty else 0
+        burst[1] = burst[2] = high
+        burst[3] = _BURST if duty < _FULL else 0
+        burst[4] = burst[5] = low
+
+    def _apply(self):
+        charger = self.core.charger
+        world = self.world
+        reason = self._names.get(charger.reason, "code_%d" % charger.reason)
+        mains = self.settings.get("mains") * 1000
+        if (world.duty != charger.duty or world.connect != charger.connect
+                or world.c1 != charger.c1 or world.c2 != charger.c2
+                or reason != self.metrics.reason or mains != self.metrics.limits[0]):
+            self._outputs(charger.c1, charger.c2)
+            self.metrics.reason = reason
+            self.metrics.limits = (mains, 160_000, 0)
+        grant = self.core.regulator.grant_da[0]
+        self.metrics.grant(grant)
+        if self._trace is not None:
+            self._note(charger, reason, grant)
+
+    def _outputs(self, c1, c2):
+        charger = self.core.charger
+        world = self.world
+        self.metrics.advance(self.now)
+        asking = world.car.hungry and world.car.drawing_state
+        world.outputs(charger.duty, charger.connect, c1, c2)
+        self.metrics.contactor(c1, asking)
+
+    def _note(self, charger, reason, grant):
+        world = self.world
+        row = [charger.state, reason, grant,
+               self._names.get(self.core.regulator.grant_limit[0], ""), charger.duty,
+               int(charger.c1)]
+        row.extend([world.ev_ma(phase) for phase in range(3)])
+        row.extend([world.mains_ma(phase) for phase in range(3)])
+        if row != self._shown:
+            self._shown = row
+            self._trace.append([self.now / 1000] + row)
+
+
+def main(source, destination, stepping="jump"):
+    """Run the normalised scenario in the file ``source``; write the result to ``destination``."""
+    with open(source) as file:
+        scenario = json.load(file)
+    try:
+        loop = Loop(scenario, stepping == "jump")
+        result = loop.run()
+    except Stopped as problem:
+        result = {"error": str(problem)}
+    with open(destination, "w") as file:
+        json.dump(result, file)
