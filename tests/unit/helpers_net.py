@@ -129,14 +129,16 @@ class FakeStream:
 def serve(stream, status=None, command=None, web_dir="."):
     """Let a server serve the one connection; returns its Answer."""
     server = Server(status or FakeStatus(), command or FakeCommand(), web_dir)
-    asyncio.run(server._accept(stream, stream))
+    asyncio.run(server.accept(stream, stream))
     return Answer(stream.written)
 
 
 def request(method, target, body=b"", headers=None, status=None, command=None, web_dir="."):
     """Send one request as a plain client does; returns the Answer."""
-    lines = ["%s %s HTTP/1.1" % (method, target), "Host: 192.168.1.5"]
-    sent = {"Content-Length": len(body)} if body else {}
+    lines = ["%s %s HTTP/1.1" % (method, target)]
+    sent = {"Host": "192.168.1.5"}
+    if body:
+        sent["Content-Length"] = len(body)
     sent.update(headers or {})
     for name in sent:
         lines.append("%s: %s" % (name, sent[name]))
