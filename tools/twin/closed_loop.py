@@ -90,8 +90,10 @@ class Loop:
         self.metrics = Metrics(self.world, scenario["per_phase"])
         self._trace = [] if scenario["trace"] else None
         self._names = reason_names()
-        self._agenda = self._plan(scenario["site"], plugged, scenario["events"])
+        self._site = [[attribute, scenario["site"][key], 0] for key, attribute in _SITE]
+        self._agenda = self._plan(plugged, scenario["events"])
         self._burst = array("i", (0,) * 6)
+        self._row_due = 0
         self._levels = None
         self._changed = 0
         self._step_due = 0
@@ -138,23 +140,35 @@ class Loop:
         except Refused as problem:
             raise Stopped("%s: %s" % (where, problem.reason))
 
-    def _plan(self, site, plugged, events):
-        """Everything the author wrote down, as [moment, rank, action, argument], in order."""
+    def _plan(self, plugged, events):
+        """Plugs and events as [moment, rank, action, argument], in order."""
         agenda = []
-        for key, attribute in _SITE:
-            for row in site[key]:
-                agenda.append([ms(row[0]), 0, self._set_site,
-                               (attribute, [amps * 100 for amps in row[1:]])])
         for span in plugged:
-            agenda.append([ms(span[0]), 1, self._set_plug, True])
-            agenda.append([ms(span[1]), 1, self._set_plug, False])
+            agenda.append([ms(span[0]), 0, self._set_plug, True])
+            agenda.append([ms(span[1]), 0, self._set_plug, False])
         for number, event in enumerate(events):
-            agenda.append([ms(event[0]), 2, self._event, (number, event)])
+            agenda.append([ms(event[0]), 1, self._event, (number, event)])
         order = sorted(range(len(agenda)), key=lambda i: (agenda[i][0], agenda[i][1], i))
         return [agenda[i] for i in order]
 
-    def _set_site(self, argument):
-        setattr(self.world, argument[0], argument[1])
+    def _site_due(self):
+        """Moment of the site's next row, or None after the last one."""
+        soonest = None
+        for _, rows, index in self._site:
+            if index < len(rows):
+                moment = ms(rows[index][0])
+                if soonest is None or moment < soonest:
+                    soonest = moment
+        return soonest
+
+    def _set_site(self):
+        for series in self._site:
+            attribute, rows, index = series
+            while index < len(rows) and ms(rows[index][0]) <= self.now:
+                setattr(self.world, attribute, [amps * 100 for amps in rows[index][1:]])
+                index += 1
+            series[2] = index
+        self._row_due = self._site_due()
 
     def _set_plug(self, on):
         if on:
@@ -216,6 +230,8 @@ class Loop:
             target = min(target, self._meter.next_change())
         if self._agenda:
             target = min(target, self._agenda[0][0])
+        if self._row_due is not None:
+            target = min(target, self._row_due)
         return target
 
     def _world_to(self, target):
@@ -228,8 +244,6 @@ class Loop:
                 break
             metrics.advance(change)
             world.advance(change)
-        if self._agenda and self._agenda[0][0] <= target:
-            metrics.advance(target)
         world.advance(target)
         self._previous = self.now
         self.now = target
@@ -242,6 +256,9 @@ class Loop:
         now = self.now
         tick = self._tick(now)
         core.now = tick
+        if self._row_due is not None and self._row_due <= now:
+            self.metrics.advance(now)
+            self._set_site()
         while self._agenda and self._agenda[0][0] <= now:
             _, _, action, argument = self._agenda.pop(0)
             self.metrics.advance(now)
