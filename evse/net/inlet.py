@@ -174,7 +174,8 @@ def _length(headers):
 def _host_name(host):
     """Name or address of a Host header in lower case, without its port."""
     if host.startswith("["):
-        return host[: host.find("]") + 1]
+        name, bracket, port = host.partition("]")
+        return name + bracket if not port or port.startswith(":") else host
     return host.split(":")[0].lower()
 
 

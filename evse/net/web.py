@@ -108,19 +108,23 @@ class Server:
 
     async def run(self, host, port):
         """Serve until cancelled; raises OSError when the address is not to be had."""
-        server = await asyncio.start_server(self._accept, host, port, backlog=4)
+        server = await asyncio.start_server(self.accept, host, port, backlog=4)
         try:
             while True:
                 await asyncio.sleep_ms(_REAP_MS)
-                now = _now()
-                for connection in self._serving:
-                    connection.reap(now)
-                for connection in self._leaving:
-                    connection.reap(now)
+                self.sweep(_now())
         finally:
             server.close()
 
-    async def _accept(self, reader, writer):
+    def sweep(self, now):
+        """End the connections whose time is up at ``now``."""
+        for connection in self._serving:
+            connection.reap(now)
+        for connection in self._leaving:
+            connection.reap(now)
+
+    async def accept(self, reader, writer):
+        """Serve one connection, or turn it away; returns when it is closed."""
         connection = _Connection(writer)
         try:
             if len(self._serving) >= _SERVED_MAX:
@@ -128,8 +132,8 @@ class Server:
                 await self._turn_away(connection, reader, _BUSY)
             else:
                 await self._serve(connection, reader)
-        except OSError:
-            pass  # the peer broke the connection: its own affair
+        except (OSError, MemoryError):
+            pass  # the peer broke the connection, or there is no room for it now: it may come back
         finally:
             await writer.wait_closed()
 

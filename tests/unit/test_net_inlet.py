@@ -117,7 +117,8 @@ def test_hosts_a_browser_may_use():
 
 def test_foreign_host_names_are_refused():
     for host in ("evil.example", "evil.example:80", "smartevse-4712.local", "1.2.3.4.evil.example",
-                 "1.2.3", "1.2.3.256", "1.2.3.4x", "smartevse-4711.evil", "x.local", "[evil"):
+                 "1.2.3", "1.2.3.256", "1.2.3.4x", "smartevse-4711.evil", "x.local", "[evil",
+                 "[::1].evil", "[evil]"):
         assert get("/settings", headers={"Host": host}).status == 421, host
 
 
