@@ -1,0 +1,78 @@
+"""The registry of faults: one bit each, what it stops, how it clears, what clients call it.
+
+Bits up to 128 and their names are what clients of the reference know; ours are above and have no
+legacy id. Who sets a bit is noted at its constant.
+"""
+
+from micropython import const
+
+LESS_6A = const(1)  # core: too little current for this car
+CT_NOCOMM = const(2)  # core: mains meter lost where it is needed
+TEMP_HIGH = const(4)  # core
+EV_NOCOMM = const(8)  # core: EV meter lost where it is needed
+RCM_TRIPPED = const(16)  # core (line), charger (a trip of the guard)
+CIRCUIT_NOCOMM = const(64)  # core: circuit meter lost where it is needed
+PILOT = const(256)  # charger: the pilot was invalid for too long, or shorted
+STALL = const(512)  # charger: the guard opened because control had stalled
+BOOT_DELAY = const(1024)  # core: waits after a reset or after power returned
+
+# What a fault stops.
+STOPS_NOTHING = const(0)  # shown only; LESS_6A acts through the grant that is not given
+STOPS_ORDERLY = const(1)  # the car gets its 6 s
+STOPS_AT_ONCE = const(2)
+
+# How it clears.
+CLEARS_WITH_CAUSE = const(0)
+CLEARS_AFTER_PAUSE = const(1)
+CLEARS_BY_HAND = const(2)
+
+# bit, legacy id (0: none), name, severity, how it clears
+FAULTS = (
+    (LESS_6A, 1, "No Power Available", STOPS_NOTHING, CLEARS_WITH_CAUSE),
+    (CT_NOCOMM, 2, "Communication Error", STOPS_ORDERLY, CLEARS_WITH_CAUSE),
+    (TEMP_HIGH, 3, "Temperature High", STOPS_ORDERLY, CLEARS_WITH_CAUSE),
+    (EV_NOCOMM, 4, "EV Meter Comm Error", STOPS_ORDERLY, CLEARS_WITH_CAUSE),
+    (RCM_TRIPPED, 5, "RCM Tripped", STOPS_AT_ONCE, CLEARS_BY_HAND),
+    (CIRCUIT_NOCOMM, 7, "Test IO", STOPS_ORDERLY, CLEARS_WITH_CAUSE),
+    (PILOT, 0, "Pilot Fault", STOPS_AT_ONCE, CLEARS_AFTER_PAUSE),
+    (STALL, 0, "Control Stalled", STOPS_AT_ONCE, CLEARS_AFTER_PAUSE),
+    (BOOT_DELAY, 0, "Start Delay", STOPS_ORDERLY, CLEARS_WITH_CAUSE),
+)
+
+
+def _mask(least):
+    bits = 0
+    for fault in FAULTS:
+        if fault[3] >= least:
+            bits |= fault[0]
+    return bits
+
+
+BLOCKING = _mask(STOPS_ORDERLY)
+AT_ONCE = _mask(STOPS_AT_ONCE)
+
+
+def legacy_id(bits):
+    """Return the id clients know for the highest of the faults in ``bits``, 0 when none has one."""
+    number = 0
+    for fault in FAULTS:
+        if bits & fault[0] and fault[1] > number:
+            number = fault[1]
+    return number
+
+
+def legacy_text(bits):
+    """Return the text that goes with ``legacy_id(bits)``, "None" for 0."""
+    number = legacy_id(bits)
+    for fault in FAULTS:
+        if number and fault[1] == number:
+            return fault[2]
+    return "None"
+
+
+def name(bits):
+    """Return the name of the first fault in ``bits``, ours included; "None" without one."""
+    for fault in FAULTS:
+        if bits & fault[0]:
+            return fault[2]
+    return "None"
