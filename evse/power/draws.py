@@ -19,6 +19,8 @@ EVSES = const(8)
 FOLLOW_MS = const(8_000)
 # While the draw still moves at the end of that time, it gets as much more, again and again.
 _GOING_ON_MS = const(3_000)
+# A car may take a minute to wake; so often the time to follow is given again at its start.
+_STARTS = const(7)
 # The smallest change that tells the car from the noise of a house.
 _EVIDENCE_DA = const(10)
 _PROGRESS_DA = const(5)
@@ -43,6 +45,7 @@ class Draws:
         self.deaf = array("i", (0,) * EVSES)
         self._deadline = array("i", (0,) * EVSES)
         self._best = array("i", (0,) * EVSES)
+        self._starts = array("i", (0,) * EVSES)
         self._reference = array("i", (0,) * (3 * EVSES))
         self._expected = array("i", (0,) * (3 * EVSES))
         self._metered = array("i", (0,) * EVSES)
@@ -54,6 +57,7 @@ class Draws:
         """The contactor of EVSE ``i`` closed: from nothing the car may go up to ``grant`` dA."""
         self.assume(i, 0, now)
         self.commanded(i, grant, grant, now)
+        self._starts[i] = _STARTS
 
     def assume(self, i, draw, now):
         """Take for granted that EVSE ``i`` draws ``draw`` dA on every phase."""
@@ -72,6 +76,7 @@ class Draws:
         """The grant of the charging EVSE ``i`` was changed from ``old`` to ``new`` dA."""
         self.top[i] = max(old, new, self.top[i] if self.moving[i] else 0)
         self.moving[i] = 1
+        self._starts[i] = 0
         self._deadline[i] = ticks.add(now, FOLLOW_MS)
         self._best[i] = 0
         for phase in range(3):
@@ -141,9 +146,19 @@ class Draws:
         elif ticks.due(now, self._deadline[i]):
             if going_on:
                 self._deadline[i] = ticks.add(now, _GOING_ON_MS)
+            elif self._starts[i]:
+                self._wait_again(i, amps, grant, now)
             else:
                 self._conclude(i, amps, grant, now)
                 self.deaf[i] = 1 if silent else 0
+
+    def _wait_again(self, i, amps, grant, now):
+        """The car did not start yet; what the house did meanwhile was not the car's."""
+        starts = self._starts[i] - 1
+        self.assume(i, 0, now)
+        self.restart(amps)
+        self.commanded(i, grant, grant, now)
+        self._starts[i] = starts
 
     def _conclude(self, i, amps, grant, now):
         """The time to follow is over: who answered draws its grant, nobody draws more."""
@@ -173,5 +188,6 @@ class Draws:
 
     def _settle(self, i, top, now):
         self.moving[i] = 0
+        self._starts[i] = 0
         self.settled[i] = now
         self.top[i] = top

@@ -34,6 +34,8 @@ _HOLD_MS = const(1_500)
 _HOLD_DOUBLINGS = const(6)
 _SOON_MS = const(300_000)
 _EPISODE_DA = const(10)
+# A meter that was lost must be steady for this long before anybody starts on it again.
+_STEADY_MS = const(10_000)
 # A stop for want of current lasts at least this long.
 _PAUSE_MS = const(60_000)
 # What a car leaves unused this long is taken back as far as the limits do not leave it.
@@ -62,8 +64,7 @@ class EvseView:
 
     ``wants``: a car is there and may be given current. ``charging``: its contactor is closed.
     ``phases``: bits 1, 2, 4 of the phases its car uses, 0 when unknown. ``override_da`` and
-    ``temperature_da`` are ceilings in dA, 0 for none. ``draw`` holds the car's currents per phase
-    while ``draw_count`` grows with each sample; ``draw_known`` is False when there is no meter.
+    ``temperature_da`` are ceilings in dA, 0 for none.
     """
 
     def __init__(self):
@@ -75,7 +76,6 @@ class EvseView:
         self.override_da = 0
         self.temperature_da = 0
         self.phases = 0
-        self.offered_da = 0
 
 
 class Regulator:
@@ -116,6 +116,8 @@ class Regulator:
         self._seen_mains = 0
         self._seen_ev = 0
         self._lost = False
+        self._steady = True
+        self._back_at = 0
         self._gap = True
         self._over = False
         self._troubled = False
@@ -130,6 +132,7 @@ class Regulator:
         if lost & (1 << MAINS):
             self._record(reasons.METER_LOST, MAINS)
             self._lost = True
+            self._steady = False
             self._gap = True
         if lost & (1 << EV):
             self._record(reasons.METER_LOST, EV)
@@ -139,6 +142,7 @@ class Regulator:
         if fresh and self._lost:
             self._record(reasons.METER_BACK, MAINS)
             self._lost = False
+            self._back_at = now
         smart = params.mode != NORMAL
         measured = smart or (params.mains_meter and params.normal_mains)
         for i in range(len(self.evses)):
@@ -243,6 +247,7 @@ class Regulator:
             draws.measured(0, readings.amps[EV])
             self._seen_ev = readings.count[EV]
         draws.sample(count, amps, self.grant_da, self._mask, now)
+        self._steady = self._steady or ticks.diff(now, self._back_at) >= _STEADY_MS
         self._lower_all(amps, now)
         self._raise_all(amps, now)
 
@@ -310,7 +315,8 @@ class Regulator:
         if not self._charging[i]:
             if target:
                 self._strikes[i] = 0
-                self._grant(i, target, self.grant_reason[i], self.grant_limit[i], now)
+                if target < grant:
+                    self._give(i, target, now)
                 return
             self._strikes[i] += 1
             if self._strikes[i] >= _STRIKES:
@@ -357,6 +363,9 @@ class Regulator:
                 self._admit(i, now)
 
     def _admit(self, i, now):
+        if not self._steady:
+            self._grant(i, 0, reasons.LIMIT_METER_LOST, reasons.LIMIT_METER_LOST, now)
+            return
         if not self._target[i]:
             self._grant(i, 0, reasons.LIMIT_SHORTAGE, reasons.LIMIT_MAINS, now)
             return
@@ -372,7 +381,7 @@ class Regulator:
         if self._draws.moving[i] or target <= grant or (target < high
                                                         and target < grant + _RISE_DA):
             self._roomy[i] = 0
-            if grant == high:
+            if not self._draws.moving[i]:
                 self._give(i, grant, now)
             return
         if not self._roomy[i]:
