@@ -133,6 +133,8 @@ def main():
                         help="judge import and export phase by phase")
     parser.add_argument("--step", action="store_true",
                         help="step 10 ms at a time instead of jumping: slow, same result")
+    parser.add_argument("--golden", action="store_true",
+                        help="FILE is a golden scenario: run it and renew the result in it")
     parser.add_argument("--no-build", action="store_true", help="take build/sim as it is")
     options = parser.parse_args()
     if options.schema:
@@ -142,7 +144,8 @@ def main():
         parser.error("which scenario? make scenario FILE=x.json OUT=r.json")
     try:
         text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text("utf-8")
-        scenario = normalise(json.loads(text))
+        document = json.loads(text)
+        scenario = normalise(document["scenario"] if options.golden else document)
         scenario["per_phase"] = scenario["per_phase"] or options.per_phase
         folder = firmware.slot() if options.no_build else firmware.build()
         began = time.monotonic()
@@ -150,7 +153,10 @@ def main():
         took = time.monotonic() - began
     except (OSError, ValueError, BadScenario, firmware.Missing) as problem:
         sys.exit("scenario refused: %s" % problem)
-    write(result, options.out)
+    if options.golden:
+        write({**document, "result": result}, options.file)
+    else:
+        write(result, options.out)
     print("%g s of simulated time in %.2f s: %.0f times real time"
           % (scenario["duration_s"], took, scenario["duration_s"] / max(took, 1e-6)),
           file=sys.stderr)

@@ -94,7 +94,7 @@ class Loop:
         self._agenda = self._plan(plugged, scenario["events"])
         self._burst = array("i", (0,) * 6)
         self._row_due = 0
-        self._levels = None
+        self._seen = None
         self._changed = 0
         self._step_due = 0
         self._second = 0
@@ -255,6 +255,8 @@ class Loop:
         world = self.world
         now = self.now
         tick = self._tick(now)
+        if now - self._previous > 2 * CYCLE_MS:
+            self._catch_up(tick)
         core.now = tick
         if self._row_due is not None and self._row_due <= now:
             self.metrics.advance(now)
@@ -276,22 +278,25 @@ class Loop:
         self._step_due = now + core.step(tick)
         self._apply()
 
-    def _sense(self, tick):
-        levels = self.world.pilot_mv()
+    def _catch_up(self, tick):
+        """Make up for the cycles left out because they would have changed nothing.
+
+        The last ones count for the pilot's rate of samples and the guard's watch over the steps.
+        """
         core = self.core
-        charger = core.charger
-        seen = (levels, charger.duty)
-        if seen != self._levels:
-            self._levels = seen
+        before = ticks.add(tick, -CYCLE_MS)
+        core.pilot.feed(self._burst, core.charger.duty, ticks.add(before, -CYCLE_MS))
+        core.pilot.feed(self._burst, core.charger.duty, before)
+        core.step(before)
+
+    def _sense(self, tick):
+        core = self.core
+        duty = core.charger.duty
+        seen = (self.world.pilot_mv(), duty)
+        if seen != self._seen:
+            self._seen = seen
             self._changed = self.now
-            self._fill(levels, charger.duty)
-        skipped = self.now - self._previous if self.now else 0
-        if skipped > 2 * CYCLE_MS:
-            # The cycles in between changed nothing, which is why they were left out; the last
-            # ones count for the pilot's rate of samples and the guard's watch over the steps.
-            core.pilot.feed(self._burst, charger.duty, ticks.add(tick, -2 * CYCLE_MS))
-            core.pilot.feed(self._burst, charger.duty, ticks.add(tick, -CYCLE_MS))
-            core.step(ticks.add(tick, -CYCLE_MS))
+            self._fill(seen[0], duty)
         if core.sample(self._burst, False, tick):
             self._outputs(False, False)
 

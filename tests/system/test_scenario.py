@@ -1,0 +1,216 @@
+"""The scenario and replay runners: refusals, determinism, jumps, golden results."""
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import scenario as scenarios  # noqa: E402
+
+from twin import car, day, schema  # noqa: E402
+
+GOLDEN = sorted((ROOT / "tests" / "golden").glob("*.json"))
+METRICS = {"kwh", "kwh_import", "kwh_export", "solar_kwh", "solar_share", "self_use", "starts",
+           "settle_s", "over_mains_s", "over_mains_as", "worst_over_mains_da", "over_circuit_s",
+           "over_circuit_as", "worst_over_circuit_da", "over_sum_s", "over_sum_as",
+           "worst_over_sum_da"}
+EVSE = {"kwh", "mean_a", "starts", "stops", "contactor_ops", "reversals", "aborted_starts",
+        "wait_s", "max_grant_da"}
+
+
+def run(document, stepping="jump"):
+    return scenarios.run(scenarios.normalise(document), stepping)
+
+
+def made_up(seed):
+    """A scenario with everything the runner knows, out of a seed."""
+    chance = random.Random(seed)
+    rows = [[0, 20, 10, 10]]
+    for moment in sorted(chance.sample(range(20, 290), 4)):
+        rows.append([moment + chance.choice((0, 0.5, 0.333))]
+                    + [chance.randrange(0, 230) for _ in range(3)])
+    events = [[chance.randrange(60, 200), "set", "mains", chance.choice((16, 20, 30))],
+              [chance.randrange(60, 200), "set", "max", chance.choice((6, 10, 32))],
+              [chance.randrange(30, 250), "command", "mode",
+               chance.choice(("Normal", "Smart", "Off", "Pause"))],
+              [chance.randrange(60, 250), "command", "override", chance.choice((0, 60))]]
+    if chance.random() < 0.5:
+        off = chance.randrange(40, 200)
+        events += [[off, "meter", "off"], [off + chance.randrange(2, 40), "meter", "on"]]
+    begin = chance.choice((1, 5, 7.77))
+    return {
+        "seed": seed, "duration_s": 300, "trace": True,
+        "settings": {"mode": chance.choice(("Normal", "Smart")), "mains": 25,
+                     "max": chance.choice((13, 16, 32))},
+        "evses": [{"car": {"phases": chance.choice(([1], [2, 3], [1, 2, 3])),
+                           "dead_s": chance.choice((0, 0.5, 2.0, 3.33)),
+                           "ramp_da_s": chance.choice((3, 50, 1000)),
+                           "max_da": chance.choice((100, 160, 320)),
+                           "energy_wh": chance.choice((None, 120)),
+                           "plugged": [[begin, 150], [170, 290]]}}],
+        "site": {"load_da": rows, "pv_da": [[0, 0, 0, 0], [50, 60, 60, 60]]},
+        "mains_meter": {"period_s": chance.choice((0.5, 2, 3.7, 10)),
+                        "latency_s": chance.choice((0, 0.2, 1.5)),
+                        "start_s": chance.choice((0, 0.73)),
+                        "redeliver_s": chance.choice((None, 1)),
+                        "noise_da": chance.choice((0, 3))},
+        "events": sorted(events, key=lambda event: event[0]),
+    }
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_jumping_and_stepping_give_the_same_trace(sim_build, seed):
+    jumped = run(made_up(seed))
+    stepped = run(made_up(seed), "step")
+    for number, (one, other) in enumerate(zip(jumped["trace"], stepped["trace"])):
+        assert one == other, "row %d, after %s" % (number, jumped["trace"][number - 1])
+    assert jumped == stepped
+    assert len(jumped["trace"]) > 20, "a run in which nothing happens proves nothing"
+
+
+def test_a_seed_gives_the_same_result_again_and_another_does_not(sim_build):
+    noisy = made_up(3)
+    noisy["mains_meter"]["noise_da"] = 9
+    assert run(noisy) == run(noisy)
+    other = dict(noisy, seed=4)
+    assert run(other)["trace"] != run(noisy)["trace"]
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_golden_scenario(sim_build, path):
+    golden = json.loads(path.read_text("utf-8"))
+    assert run(golden["scenario"]) == golden["result"], (
+        "the regulation changed; if that is wanted, see docs/twin.md on renewing golden files")
+
+
+def test_there_are_three_golden_scenarios():
+    assert len(GOLDEN) == 3
+
+
+def test_the_result_has_the_documented_figures(sim_build):
+    result = run({"duration_s": 60, "settings": {"mode": "Smart"}})
+    assert set(result) == {"metrics", "evses", "reasons"}
+    assert set(result["metrics"]) == METRICS
+    assert set(result["evses"][0]) == EVSE
+    assert sum(result["reasons"].values()) == pytest.approx(60)
+
+
+def test_energy_adds_up(sim_build):
+    result = run({"duration_s": 3600, "settings": {"mode": "Normal", "max": 16},
+                  "evses": [{"car": {"plugged": [[0, 3600]], "energy_wh": 2000}}],
+                  "site": {"load_da": [[0, 10, 10, 10]], "pv_da": [[0, 10, 10, 10]]}})
+    metrics = result["metrics"]
+    assert metrics["kwh"] == pytest.approx(2.0, abs=0.02)
+    assert metrics["kwh_import"] == pytest.approx(metrics["kwh"], abs=1e-6)
+    assert metrics["kwh_export"] == 0
+    assert result["evses"][0]["starts"] == 1
+    assert result["evses"][0]["contactor_ops"] == 2
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"sead": 1}, "sead: unknown key"),
+    ({"evses": [{"car": {"wheels": 4}}]}, r"evses\[0\].car.wheels: unknown key"),
+    ({"evses": [{}, {}]}, "power sharing is not available yet"),
+    ({"settings": {"mode": "Solar"}}, "Solar is not available yet"),
+    ({"circuit_meter": {}}, "circuit_meter: a circuit meter is not available yet"),
+    ({"ev_meter": {}}, "ev_meter: an EV meter is not available yet"),
+    ({"site": {"battery_report": {"period_s": 10}}}, "battery_report: .* not available yet"),
+    ({"events": [[5, "kill", 0]]}, r"events\[0\]: .*kill.* not available yet"),
+    ({"events": [[5, "relay", "open"]]}, "relay.* not available yet"),
+    ({"events": [[5, "command", "phases", 1]]}, "phases.* not available yet"),
+    ({"events": [[5, "command", "swipe", "x"]]}, "RFID.* not available yet"),
+    ({"events": [[5, "command", "start", "x"]]}, "delayed start.* not available yet"),
+    ({"events": [[5, "command", "mode", "Solar"]]}, "Solar is not available yet"),
+    ({"events": [[5, "dance", "x", 1]]}, "no event is called dance"),
+    ({"mains_meter": None, "events": [[5, "meter", "off"]]}, "there is no mains_meter"),
+    ({"duration_s": 0}, "duration_s: 0 is not more than 0"),
+    ({"site": {"load_da": [[0, 1, 1]]}}, r"site.load_da\[0\]: at least 4 items"),
+    ({"site": {"load_da": [[5, 0, 0, 0], [5, 1, 1, 1]]}}, "the times must rise"),
+    ({"evses": [{"car": {"plugged": [[9, 3]]}}]}, "ends before it begins"),
+])
+def test_refused_before_the_run(change, words):
+    with pytest.raises(scenarios.BadScenario, match=words):
+        scenarios.normalise(change)
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"settings": {"colour": 3}}, "settings.colour: no setting is called colour"),
+    ({"settings": {"mains": 3}}, "settings.mains: mains must be a number"),
+    ({"mains_meter": None, "settings": {"mode": "Smart"}}, "Smart needs a mains meter"),
+    ({"events": [[1, "set", "max", 99]]}, r"events\[0\]: max must be"),
+])
+def test_refused_by_the_firmware(sim_build, change, words):
+    with pytest.raises(scenarios.BadScenario, match=words):
+        run({"duration_s": 5, **change})
+
+
+def test_schema_names_every_default():
+    document = scenarios.normalise({})
+    assert document["mains_meter"]["period_s"] == 2
+    assert document["evses"][0]["car"]["plugged"] == [[5, 1800]]
+    assert scenarios.normalise(document) == document
+
+
+def test_schema_refuses_a_truth_for_a_number():
+    with pytest.raises(schema.Invalid, match="seed: True is not integer"):
+        schema.fill({"seed": True}, scenarios.load_schema())
+
+
+def test_replay_of_the_recorded_day(sim_build, tmp_path):
+    out = tmp_path / "result.json"
+    command = [sys.executable, str(ROOT / "tools" / "replay.py"), "recorded", str(out),
+               "--no-build", "--set", "mode=Smart", "--set", "max=16", "--plugged", "17:00-23:00",
+               "--car", '{"energy_wh": 9000}']
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(out.read_text("utf-8"))
+    assert result["days"] == 1
+    assert result["metrics"]["kwh"] == pytest.approx(9.0, abs=0.05)
+    assert result["metrics"]["kwh_export"] > 5
+
+
+def test_replay_names_a_bad_line(tmp_path):
+    bad = tmp_path / "bad.csv"
+    bad.write_text(",".join(day.COLUMNS) + "\n0,1,1,1,0,0,0\n0,1,1,1,0,0,0\n", "utf-8")
+    with pytest.raises(day.BadDay, match="line 3: t_s must rise"):
+        day.read(bad)
+
+
+def test_the_shipped_day_is_a_whole_one():
+    rows = day.read(day.RECORDED)
+    assert [row[0] for row in rows] == list(range(0, day.DAY_S, 60))
+    assert max(sum(row[4:]) for row in rows) == 5000
+
+
+def test_a_car_reads_the_duty_as_the_standard_says():
+    for percent, milliamps in ((5, 0), (8.5, 6000), (10, 6000), (16, 9600), (50, 30000),
+                               (85, 51000), (90, 65000), (96, 80000), (96.9, 80000), (98, 0)):
+        assert car.offer_ma(round(percent * 655.36)) == pytest.approx(milliamps, abs=25)
+    assert car.offer_ma(0) == car.offer_ma(car.FULL) == 0
+
+
+@pytest.mark.parametrize("dead_s, ramp", [(0, 1), (2, 50), (10, 3)])
+def test_a_car_told_to_stop_is_back_in_b_within_three_seconds(dead_s, ramp):
+    one = car.Car(dead_s=dead_s, ramp_da_s=ramp, ready_s=0)
+    one.plug(0)
+    one.see(car.FULL * 16 // 60, True, False, 0)
+    one.step(0, 230)
+    one.see(car.FULL * 16 // 60, True, True, 0)
+
+    def pass_time(until):
+        while (one.next_change(230) or until + 1) <= until:
+            one.step(one.next_change(230), 230)
+        one.step(until, 230)
+
+    pass_time(600_000)
+    assert one.drawing_state and one.draw_ma == pytest.approx(16000, abs=1)
+    one.see(car.FULL, True, True, 600_000)
+    pass_time(603_000)
+    assert not one.drawing_state
+    assert one.draw_ma == 0
