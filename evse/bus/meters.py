@@ -24,11 +24,12 @@ from umodbus import functions
 
 from evse.bus.master import BadSample
 
+TABLE = __file__.rsplit("/", 1)[0] + "/meters.json"
 AMPS_MAX_DA = 9999
 WATTS_MAX = 1_000_000
 ENERGY_MAX_WH = 1_000_000_000_000
 
-_WORDS = {"i16": 1, "u16": 1, "i32": 2, "u32": 2, "f32": 2, "i64": 4, "u64": 4}
+WORDS = {"i16": 1, "u16": 1, "i32": 2, "u32": 2, "f32": 2, "i64": 4, "u64": 4}
 _SCALE_MAX = 12
 _SLOW_TURNS = 10  # turns between two reads of something slow
 
@@ -36,7 +37,7 @@ _SLOW_TURNS = 10  # turns between two reads of something slow
 def load(name):
     """Return the table's entry for the meter called ``name``; ValueError when there is none."""
     wanted = '"name":"%s"' % name
-    with open(__file__.rsplit("/", 1)[0] + "/meters.json") as table:
+    with open(TABLE) as table:
         for line in table:
             if wanted in line:
                 return json.loads(line.rstrip().rstrip(","))
@@ -111,7 +112,7 @@ class Block:
     def value(self, data, at, exp):
         """Return the value at register offset ``at`` x 10^exp as an int, or raise BadSample."""
         kind = self._kind
-        words = _WORDS[kind]
+        words = WORDS[kind]
         raw = self._raw(data, at, words)
         if self._scale is not None:
             scale = self._raw(data, self._scale, 1)
