@@ -35,11 +35,6 @@ _ERRORS = (
 )
 
 
-def _own_web_dir():
-    """The directory "web" beside "evse" in the slot this module was loaded from."""
-    return __file__.rsplit("/", 3)[0] + "/web" if __file__.count("/") > 2 else "web"
-
-
 def _now():
     return time.ticks_ms() & ticks.MASK
 
@@ -67,8 +62,12 @@ class _Connection:
     def reap(self, now):
         """Cancel the task when its time is up."""
         if not self.expired and ticks.due(now, self._deadline):
-            self.expired = True
-            self._task.cancel()
+            self.cut()
+
+    def cut(self):
+        """Cancel the task; it knows from ``expired`` that this was meant."""
+        self.expired = True
+        self._task.cancel()
 
     def get_extra_info(self, name):
         """Microdot asks for the peer's address."""
@@ -84,37 +83,46 @@ class _Connection:
         """Nothing: the server closes each connection itself, in one place."""
 
 
-class Server:
+class WebServer:
     """Serves page and API. ``status`` and ``command`` are the core's doors.
 
-    ``web_dir`` holds the page's gzipped files; without it they are those of this code's own slot.
+    ``web_dir`` holds the page's gzipped files.
     ``served``, ``refused`` (no room) and ``expired`` (too slow) count connections.
     """
 
-    def __init__(self, status, command, web_dir=None):
+    def __init__(self, status, command, web_dir):
         Request.max_content_length = Request.max_body_length = inlet.BODY_MAX
         self._app = app = Microdot()
         api.install(app, status, command)
         legacy.install(app, status, command)
-        page.install(app, web_dir or _own_web_dir())
+        page.install(app, web_dir)
         for code, error in _ERRORS:
             app.errorhandler(code)(_error_handler(code, error))
         self._names = ("smartevse-%d" % status.serial, "microevse-%d" % status.serial)
         self._serving = []
         self._leaving = []
+        self._server = None
+        self._sweeper = None
         self.served = 0
         self.refused = 0
         self.expired = 0
 
-    async def run(self, host, port):
-        """Serve until cancelled; raises OSError when the address is not to be had."""
-        server = await asyncio.start_server(self.accept, host, port, backlog=4)
-        try:
-            while True:
-                await asyncio.sleep_ms(_REAP_MS)
-                self.sweep(_now())
-        finally:
-            server.close()
+    async def start(self, host, port):
+        """Listen, and return; raises OSError when the address is not to be had."""
+        self._server = await asyncio.start_server(self.accept, host, port, backlog=4)
+        self._sweeper = asyncio.create_task(self._sweep_on())
+
+    def close(self):
+        """Stop listening, and let go whoever is still being served."""
+        self._server.close()
+        self._sweeper.cancel()
+        for connection in self._serving + self._leaving:
+            connection.cut()
+
+    async def _sweep_on(self):
+        while True:
+            await asyncio.sleep_ms(_REAP_MS)
+            self.sweep(_now())
 
     def sweep(self, now):
         """End the connections whose time is up at ``now``."""

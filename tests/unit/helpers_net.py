@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from evse.net.web import Server
+from evse.net.web import WebServer
 from evse.settings import Refused
 
 SETTINGS = {"min": 6, "max": 16, "mains": 25, "mains_met": "Eastron3P", "max_temp": 65}
@@ -128,7 +128,7 @@ class FakeStream:
 
 def serve(stream, status=None, command=None, web_dir="."):
     """Let a server serve the one connection; returns its Answer."""
-    server = Server(status or FakeStatus(), command or FakeCommand(), web_dir)
+    server = WebServer(status or FakeStatus(), command or FakeCommand(), web_dir)
     asyncio.run(server.accept(stream, stream))
     return Answer(stream.written)
 

@@ -4,7 +4,7 @@ import asyncio
 import gc
 
 from evse.net import web
-from evse.net.web import Server
+from evse.net.web import WebServer
 from helpers_net import (
     Answer,
     FakeCommand,
@@ -21,7 +21,7 @@ GET = b"GET /settings HTTP/1.0\r\n\r\n"
 
 
 def new_server():
-    return Server(FakeStatus(), FakeCommand(), ".")
+    return WebServer(FakeStatus(), FakeCommand(), ".")
 
 
 async def settle():
@@ -83,7 +83,7 @@ def test_answers_side_by_side_do_not_mix():
     first.state_name = "first" * 20
     second.state_name = "other" * 20
     streams = [FakeStream(GET) for _ in range(4)]
-    servers = [Server(status, FakeCommand(), ".") for status in (first, second)]
+    servers = [WebServer(status, FakeCommand(), ".") for status in (first, second)]
 
     async def run():
         await asyncio.gather(*[servers[i % 2].accept(stream, stream)
