@@ -102,7 +102,7 @@ class Pilot:
         self._n2 = 0
         self._at1 = 0
         self._at2 = 0
-        self._fed = 0
+        self._fed = -1  # no burst yet
         self._slots = array("b", bytes(_SLOTS))
         self._slot = 0
         self._fill = 0
@@ -123,7 +123,7 @@ class Pilot:
         ``burst`` is an array of 6 ints: n_high, min_high, max_high, n_low, min_low, max_low, where
         n counts the accepted conversions and the extremes are mV. At steady -12 V all are low.
         """
-        if self.invalid_ms or self.raw > LEVEL_C:
+        if self._fed >= 0 and (self.invalid_ms or self.raw > LEVEL_C):
             self._account((now - self._fed) & _MASK)
         self._fed = now
         n = burst[0] if duty else burst[3]
