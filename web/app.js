@@ -4,6 +4,7 @@ const POLL_MS = 1000;
 const PATIENCE_MS = 3000; // for one answer
 const LOST_MS = 4000; // without any answer the charger counts as lost
 const REFUSAL_MS = 15000;
+const RCM_ERROR = 5; // stays until somebody resets it
 
 const byId = (id) => document.getElementById(id);
 const amps = (da) => (da / 10).toFixed(1);
@@ -149,12 +150,11 @@ function busText(row) {
   return `${row.name}: ${row.ok} of ${row.requests} answers`;
 }
 
-function showFaults(status) {
-  // Waiting for current is in the state's name already: it is no fault to clear.
-  const faults = status.faults.filter((name) => !status.state.name.endsWith(name));
-  setText("fault-text", faults.join(", "));
-  byId("fault").hidden = !faults.length;
-  byId("fault-reset").hidden = !faults.includes("RCM Tripped");
+function showFault(status) {
+  const fault = status.fault === "None" ? "" : status.fault;
+  setText("fault-text", fault);
+  byId("fault").hidden = !fault;
+  byId("fault-reset").hidden = status.error.id !== RCM_ERROR;
 }
 
 function show(status) {
@@ -162,7 +162,7 @@ function show(status) {
   showOverride(status);
   showMains(status.mains);
   showDetails(status);
-  showFaults(status);
+  showFault(status);
 }
 
 function watch() {

@@ -27,8 +27,8 @@ def _status(status):
     yield ',"modes":%s' % quote(_modes(status))
     yield ',"car_connected":%s,"charging":%s' % (
         quote(bool(status.car_connected)), quote(bool(status.charging)))
-    yield ',"error":{"id":%d,"text":%s},"faults":%s' % (
-        status.error_id, quote(status.error_name), quote(list(status.fault_names)))
+    yield ',"error":{"id":%d,"text":%s},"fault":%s' % (
+        status.error_id, quote(status.error_name), quote(status.fault_name))
     yield ',"reason":{"code":%d,"text":%s}' % (status.reason, quote(status.reason_text))
     yield ',"limit":{"code":%d,"text":%s}' % (status.limit, quote(status.limit_name))
     yield ',"grant_da":%d,"offered_da":%d,"override_da":%d,"min_da":%d,"max_da":%d' % (

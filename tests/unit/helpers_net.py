@@ -40,7 +40,7 @@ class FakeStatus:
     pwm1024 = 233
     heap_free = 60000
     heap_used = 40000
-    fault_names = ("Temperature High",)
+    fault_name = "Pilot Fault"
 
     def __init__(self):
         self.amps = [55, -12, 250]

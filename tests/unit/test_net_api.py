@@ -19,7 +19,7 @@ def test_status_says_all_the_page_needs():
     assert document["car_connected"] is True
     assert document["charging"] is True
     assert document["error"] == {"id": 0, "text": "None"}
-    assert document["faults"] == ["Temperature High"]
+    assert document["fault"] == "Pilot Fault"
     assert document["reason"] == {"code": 16, "text": "charging"}
     assert document["limit"] == {"code": 42, "text": "mains"}
     assert (document["grant_da"], document["offered_da"], document["override_da"]) == (137, 136, 0)
