@@ -14,6 +14,7 @@ from array import array
 
 from evse import reasons, ticks
 from evse.build import BOARD, VERSION
+from evse.bus import meters
 from evse.bus.master import Master
 from evse.bus.rtu import Link
 from evse.core import Core
@@ -36,7 +37,7 @@ _ALIVE_MS = 1500  # a vital task not seen for this long does not get the watchdo
 _SAVE_MS = 60_000
 _RESTART_MS = 2000
 _POWER_RETURN_MIN_S = 10
-_BUS_METERS = ("Eastron3P",)
+_METER_MS = 1000
 
 
 class App:
@@ -114,10 +115,14 @@ class App:
 
     async def _bus(self):
         port = self.board.rs485()
-        meter = self.settings.get("mains_met")
-        if port is None or meter not in _BUS_METERS:
+        name = self.settings.get("mains_met")
+        if port is None or name in ("Disabled", "API"):
             return
-        master = Master(Link(port), self.core.command, meter, self.settings.get("mains_adr"))
+        now = self.board.now
+        master = Master(Link(port, now), now)
+        address = self.settings.get("mains_adr")
+        master.add(meters.Meter(meters.load(name), "mains", address, self.core.command),
+                   _METER_MS)
         self.status.bus = master.quality
         await master.run()
 

@@ -47,6 +47,7 @@ class Core:
         self.temperature_dc = 250
         self.mains_wh = -1
         self._record = record
+        self._rcm = False
         self._cable_da = cable.UNKNOWN_DA
         self._second = now
         self._delay_s = start_delay_s
@@ -62,6 +63,7 @@ class Core:
     def sample(self, burst, rcm, now):
         """Take one pilot burst; True when the contactors must open at once. Allocates nothing."""
         self.now = now
+        self._rcm = rcm
         self.pilot.feed(burst, self.charger.duty, now)
         return self.guard.check(now, rcm) != 0
 
@@ -92,7 +94,7 @@ class Core:
             self._clear(faults.TEMP_HIGH)
         if rcm:
             self._set(faults.RCM_TRIPPED)
-        self._derate()
+        self._ceilings()
 
     def regulate(self, now):
         """Decide the current; returns ms until it is due again."""
@@ -177,13 +179,15 @@ class Core:
     def _command_fault(self, value, source):
         if value != "reset":
             raise Refused("the only thing to do with a fault is to reset it", "fault", ["reset"])
+        if self._rcm:
+            raise Refused("the residual current is still there", "fault")
         self._clear(faults.RCM_TRIPPED)
 
     def _command_reading(self, value, source):
-        name = value[0]
+        name = value[0] if type(value) in (tuple, list) and len(value) >= 4 else None
         which = _SOURCES.get(name)
         if which is None:
-            raise Refused("no meter is called %s" % name, "reading", sorted(_SOURCES))
+            raise Refused("a reading is the name of a meter and three currents", "reading", sorted(_SOURCES))
         if which == sources.MAINS and source != "bus" and self.settings.get("mains_met") != "API":
             raise Refused("the mains meter is not of type API", "mains_met", ["API"])
         for amps in value[1:4]:
@@ -224,22 +228,20 @@ class Core:
         self.charger.access = settings.access
         self.charger.min_da = params.min_da
         self.charger.max_da = params.max_da
-        self._derate()
+        self._ceilings()
 
-    def _derate(self):
-        """Ceilings that follow the settings, the cable and the temperature."""
+    def _ceilings(self):
+        """Ceilings that follow the settings, the cable, the hand and the temperature."""
         settings = self.settings
-        ceiling = settings.get("max") * 10
-        room = settings.get("max_temp") * 10 - self.temperature_dc
-        if room < 100:
-            ceiling -= 100 - room  # 1 A for each degree nearer than 10 to the limit
+        top = settings.get("max") * 10
         view = self.regulator.evses[0]
-        view.max_da = max(ceiling, settings.get("min") * 10)
-        if self.override_da:
-            view.max_da = min(view.max_da, self.override_da)
+        view.max_da = top
         view.min_da = settings.get("min") * 10
-        fixed = settings.get("config") == "Fixed"
-        view.cable_da = settings.get("max") * 10 if fixed else self._cable_da
+        view.override_da = self.override_da
+        room = settings.get("max_temp") * 10 - self.temperature_dc
+        # 1 A less for each degree nearer than 10 to the limit; at the limit the fault stops.
+        view.temperature_da = max(view.min_da, top - 100 + room) if room < 100 else 0
+        view.cable_da = top if settings.get("config") == "Fixed" else self._cable_da
         self.charger.cable_da = view.cable_da
 
     def _set(self, bit):

@@ -70,7 +70,10 @@ class Setting:
         return value
 
 
-METERS = ("Disabled", "Eastron3P", "API")
+# In the order of their numbers in the successor firmware; "API" is fed over the network.
+METERS = ("Disabled", "Phoenix C", "Finder 7E", "Eastron3P", "InvEastrn", "ABB", "SolarEdge",
+          "WAGO", "API", "Eastron1P", "Finder 7M", "Sinotimer", "Schneider", "Chint 3P",
+          "C.Gavazzi", "Chint 1P")
 
 TABLE = (
     Setting("mode", "enum", "Normal", ("Normal", "Smart"), "drive", "", "MODE"),
@@ -159,7 +162,8 @@ class Settings:
         """Take over a stored document; what does not fit is dropped one by one and journalled."""
         values = document.get("settings")
         if type(values) is dict:
-            for key in values:
+            # max comes first, because min is checked against it.
+            for key in sorted(values, reverse=True, key=lambda key: (key == "max", key)):
                 try:
                     self._values[key] = self.check(key, values[key])
                 except Refused:

@@ -35,7 +35,7 @@ class Status:
         """The state as clients know it; waiting for current is part of it, not an error."""
         name = STATE_NAMES[self._core.charger.state]
         if self._core.charger.faults & faults.LESS_6A:
-            return "%s - %s" % (name, faults.error_name(faults.LESS_6A))
+            return "%s - %s" % (name, faults.legacy_text(faults.LESS_6A))
         return name
 
     @property
@@ -75,17 +75,17 @@ class Status:
     @property
     def error_id(self):
         """Legacy error number, 0 for none."""
-        return faults.error_id(self._core.charger.faults & ~faults.LESS_6A)
+        return faults.legacy_id(self._core.charger.faults & ~faults.LESS_6A)
 
     @property
     def error_name(self):
         """Legacy error text, "None" for none."""
-        return faults.error_name(self._core.charger.faults & ~faults.LESS_6A)
+        return faults.legacy_text(self._core.charger.faults & ~faults.LESS_6A)
 
     @property
-    def fault_names(self):
-        """Names of all faults that are set, ours without a legacy number included."""
-        return faults.names(self._core.charger.faults)
+    def fault_name(self):
+        """Name of the first fault that is set, ours without a legacy number included."""
+        return faults.name(self._core.charger.faults & ~faults.LESS_6A)
 
     @property
     def reason(self):

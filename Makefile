@@ -1,0 +1,74 @@
+# MicroEVSE: every target sets up what it needs. `make help` lists them.
+
+PYTHON ?= python3
+BOARD ?= smartevse_v3
+TESTDATA ?= ../shared/testdata
+ARGS ?=
+VENV := build/venv
+PY := $(VENV)/bin/python
+export TESTDATA
+
+.DEFAULT_GOAL := help
+.PHONY: help lib run test lint firmware flash deploy size bench scenario replay clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@echo "Variables: BOARD=smartevse_v3|devkit PORT=/dev/... FULL=1 FILE= OUT= ARGS=\"...\""
+
+$(VENV)/.done: tools/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
+		{ echo "Python 3.10 or newer is needed (found: $$($(PYTHON) -V 2>&1)); set PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
+	@echo "Setting up $(VENV) (once, about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
+	@touch $@
+
+lib/.done: $(VENV)/.done lib/requirements.txt
+	@echo "Installing the device libraries into lib/"
+	@$(VENV)/bin/pipkin -q -d lib install --no-mp-org -r lib/requirements.txt
+	@touch $@
+
+lib: lib/.done ## install the device libraries into lib/
+
+run: lib/.done ## firmware and simulated world; ARGS="--headless --auto ..."
+	@$(PY) tools/twin/run.py $(ARGS)
+
+test: lint ## lint, unit, property, system, browser and image tests
+	@$(PY) -m pytest $(ARGS)
+
+lint: lib/.done typings/.done ## ruff and pyright
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/pyright --pythonpath $(PY)
+
+typings/.done: $(VENV)/.done
+	@echo "Installing MicroPython's type stubs"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --target typings \
+		micropython-esp32-stubs==1.27.0.post1 micropython-stdlib-stubs==1.27.0.post1
+	@touch $@
+
+firmware: lib/.done ## one flashable image: build/microevse-BOARD-VERSION.bin
+	@$(PY) tools/image.py --board $(BOARD) $(ARGS)
+
+flash: lib/.done ## write the image to PORT; keeps settings unless FULL=1
+	@$(PY) tools/flash.py flash --board $(BOARD) --port "$(PORT)" $(if $(FULL),--full) $(ARGS)
+
+deploy: lib/.done ## write only the app to PORT, into the slot not in use
+	@$(PY) tools/flash.py deploy --board $(BOARD) --port "$(PORT)" $(ARGS)
+
+size: lib/.done ## where flash and memory go
+	@$(PY) tools/size.py $(ARGS)
+
+bench: lib/.done ## measure speed, memory and latency into build/bench/
+	@$(PY) tools/bench.py $(ARGS)
+
+scenario: lib/.done ## closed loop on simulated time: FILE=x.json OUT=r.json, or ARGS=--schema
+	@$(PY) tools/scenario.py $(FILE) $(OUT) $(ARGS)
+
+replay: lib/.done ## recorded days through the firmware: FILE=x.csv OUT=r.json
+	@$(PY) tools/replay.py $(FILE) $(OUT) $(ARGS)
+
+clean: ## remove everything that was built or installed
+	@rm -rf build typings .pytest_cache .hypothesis .coverage
+	@find lib -mindepth 1 -not -name requirements.txt -delete

@@ -1,0 +1,274 @@
+"""One charger as a whole: commands, faults and the way from meter to contactor."""
+
+from array import array
+
+from evse import ticks
+from evse.charging import faults
+from evse.charging.charger import STATE_B1, STATE_C
+from evse.core import Core
+from evse.journal import Journal
+from evse.power import allocate
+from evse.settings import Refused, Settings
+from evse.status import Status
+
+FULL = 65536
+MV = {"A": 3281, "B": 2892, "C": 2502, "short": 1723}
+WRAP_SOON = 2 ** 30 - 7000
+
+
+class Bench:
+    """A core with a car whose pilot level the test sets, on simulated time."""
+
+    def __init__(self, settings=None, delay_s=0, now=WRAP_SOON):
+        self.journal = Journal()
+        self.settings = Settings(self.journal.record)
+        self.settings.load({"settings": settings or {}})
+        self.now = now
+        self.core = Core(self.settings, self.journal, allocate, now, delay_s)
+        self.status = Status(self.core, "v4.0.0", "test", 1)
+        self.car = "A"
+        self.house = None
+        self.rcm = False
+        self.temperature = 250
+        self.opened = False
+        self._burst = array("i", (0,) * 6)
+        self._ms = 0
+
+    def run(self, ms):
+        """Let ``ms`` pass at the firmware's own pace."""
+        core = self.core
+        for _ in range(ms // 10):
+            mv = MV[self.car]
+            burst = self._burst
+            burst[0] = 40
+            burst[1] = burst[2] = mv
+            burst[3] = 0 if core.charger.duty == FULL else 20
+            burst[4] = burst[5] = 164
+            rcm = self.rcm and core.rcm_enabled
+            self.opened = core.sample(burst, rcm, self.now)
+            core.step(self.now)
+            if self._ms % 500 == 0:
+                core.second(self.now, 595, self.temperature, rcm)
+            if self.house is not None and self._ms % 1000 == 0:
+                drawn = core.charger.offered_da if core.charger.c1 else 0
+                core.command("reading", ["mains"] + [self.house + drawn] * 3, "bus")
+            if ticks.due(self.now, core.regulate_due):
+                core.regulate(self.now)
+            self.now = ticks.add(self.now, 10)
+            self._ms += 10
+
+    def charge(self):
+        """Plug a car that asks for energy and let it start."""
+        self.car = "B"
+        self.run(6000)
+        self.car = "C"
+        self.run(2000)
+        assert self.core.charger.state == STATE_C, self.status.reason_text
+        assert self.core.charger.c1
+
+
+def _refused(bench, name, value, source="REST"):
+    try:
+        bench.core.command(name, value, source)
+    except Refused as refusal:
+        return refusal
+    raise AssertionError("not refused: %r" % (value,))
+
+
+SMART = {"mode": "Smart", "mains_met": "Eastron3P", "max": 16}
+
+
+def test_a_car_charges_in_normal_mode():
+    bench = Bench({"max": 16})
+    bench.charge()
+    bench.run(10000)
+    assert bench.core.charger.offered_da == 160
+    assert bench.status.state_id == 2
+
+
+def test_smart_holds_the_mains_limit_from_the_meter():
+    bench = Bench(SMART)
+    bench.house = 40
+    bench.charge()
+    bench.run(60000)
+    assert bench.core.charger.offered_da == 160
+    bench.house = 150
+    bench.run(10000)
+    assert 60 <= bench.core.charger.offered_da <= 100
+    assert bench.status.limit_name == "mains"
+
+
+def test_losing_the_meter_stops_smart_and_its_return_starts_again():
+    bench = Bench(SMART)
+    bench.house = 40
+    bench.charge()
+    bench.house = None
+    bench.run(25000)
+    assert not bench.core.charger.c1
+    assert bench.status.error_id == 2
+    bench.car = "B"
+    bench.house = 40
+    bench.run(10000)
+    bench.car = "C"
+    bench.run(3000)
+    assert bench.core.charger.c1
+    assert bench.status.error_id == 0
+
+
+def test_losing_the_meter_in_normal_goes_down_to_min_and_never_stops():
+    bench = Bench({"mains_met": "Eastron3P", "max": 16})
+    bench.house = 40
+    bench.charge()
+    bench.run(30000)
+    bench.house = None
+    for _ in range(60):
+        bench.run(1000)
+        assert bench.core.charger.c1
+    assert bench.core.charger.offered_da == 60
+
+
+def test_off_and_pause_stop_in_order_and_outlive_a_mode():
+    for name, access in (("Off", 0), ("Pause", 2)):
+        bench = Bench()
+        bench.charge()
+        bench.core.command("mode", name, "REST")
+        bench.run(50)
+        assert bench.core.charger.duty == FULL
+        assert bench.core.charger.c1  # the car has 6 s to stop drawing
+        bench.car = "B"
+        bench.run(100)
+        assert not bench.core.charger.c1
+        assert bench.settings.access == access
+        assert bench.status.mode == name
+
+
+def test_no_remote_command_closes_the_contactor_without_a_car():
+    bench = Bench(SMART)
+    for name, value in (("mode", "Normal"), ("mode", 3), ("override", 100)):
+        bench.core.command(name, value, "REST")
+        bench.run(5000)
+        assert not bench.core.charger.c1
+
+
+def test_commands_out_of_range_are_refused_and_change_nothing():
+    bench = Bench()
+    for name, value in (("mode", "Turbo"), ("mode", 9), ("mode", True), ("mode", None),
+                        ("override", 59), ("override", 131), ("override", "60"),
+                        ("nonsense", 1), ("set", ("max", 32)), ("set", ("nonsense", 1)),
+                        ("reading", ("mains", 1, 2, 3)), ("reading", ("moon", 1, 2, 3)),
+                        ("fault", "ignore")):
+        assert _refused(bench, name, value).reason
+    assert bench.settings.get("max") == 13
+    assert bench.core.override_da == 0
+    assert bench.status.mode == "Normal"
+
+
+def test_smart_needs_a_meter_and_solar_is_not_there_yet():
+    bench = Bench()
+    assert "mains meter" in _refused(bench, "mode", "Smart").reason
+    assert _refused(bench, "mode", "Solar").field == "mode"
+
+
+def test_taking_the_meter_away_brings_the_mode_back_to_normal():
+    bench = Bench(SMART)
+    bench.core.command("set", ("mains_met", "Disabled"), "installer")
+    assert bench.status.mode == "Normal"
+
+
+def test_readings_that_are_no_currents_are_refused():
+    bench = Bench({"mains_met": "API"})
+    for value in (("mains", 1, 2), ("mains", 1, 2, "3"), ("mains", 1, 2, 3.0),
+                  ("mains", 1, 2, 100000), ("mains",), (), 5, None):
+        _refused(bench, "reading", value)
+    assert not bench.status.mains_fresh
+    bench.core.command("reading", ("mains", 1, 2, 3), "REST")
+    assert bench.status.mains_fresh
+
+
+def test_override_limits_the_current_and_a_mode_ends_it():
+    bench = Bench()
+    bench.charge()
+    bench.core.command("override", 80, "REST")
+    bench.run(3000)
+    assert bench.core.charger.offered_da == 80
+    assert bench.status.limit_name == "override"
+    bench.core.command("mode", "Normal", "REST")
+    bench.run(8000)
+    assert bench.core.charger.offered_da == 130
+
+
+def test_heat_lowers_the_current_then_stops_it_and_ten_degrees_bring_it_back():
+    bench = Bench({"max": 16})
+    bench.charge()
+    bench.run(8000)
+    bench.temperature = 600
+    bench.run(2000)
+    assert bench.core.charger.offered_da == 110
+    assert bench.status.limit_name == "temperature"
+    bench.temperature = 650
+    bench.run(2000)
+    assert bench.core.charger.faults & faults.TEMP_HIGH
+    bench.car = "B"
+    bench.temperature = 560
+    bench.run(3000)
+    assert bench.core.charger.faults & faults.TEMP_HIGH
+    bench.temperature = 550
+    bench.run(5000)
+    assert not bench.core.charger.faults & faults.TEMP_HIGH
+
+
+def test_residual_current_opens_within_a_tick_and_needs_a_reset():
+    bench = Bench({"rcmon": "Enabled"})
+    bench.charge()
+    bench.rcm = True
+    bench.run(10)
+    assert bench.opened
+    bench.run(50)
+    assert not bench.core.charger.c1
+    bench.rcm = False
+    bench.car = "B"
+    bench.run(60000)
+    assert bench.core.charger.state == STATE_B1
+    assert bench.status.error_id == 5
+    bench.core.command("fault", "reset", "LCD")
+    bench.run(10000)
+    bench.car = "C"
+    bench.run(2000)
+    assert bench.core.charger.c1
+
+
+def test_an_rcm_line_nobody_enabled_is_ignored():
+    bench = Bench()
+    bench.rcm = True
+    bench.charge()
+
+
+def test_reset_of_a_residual_current_that_is_still_there_is_refused():
+    bench = Bench({"rcmon": "Enabled"})
+    bench.rcm = True
+    bench.run(1000)
+    assert _refused(bench, "fault", "reset", "LCD").field == "fault"
+    assert bench.core.charger.faults & faults.RCM_TRIPPED
+
+
+def test_nothing_charges_until_the_start_delay_is_over():
+    bench = Bench(delay_s=40)
+    bench.car = "B"
+    bench.run(35000)
+    assert bench.core.charger.state == STATE_B1
+    assert bench.status.reason_text == "waits after power returned"
+    bench.run(10000)
+    bench.car = "C"
+    bench.run(2000)
+    assert bench.core.charger.c1
+
+
+def test_uptime_counts_seconds_through_the_wrap():
+    bench = Bench()
+    bench.run(20000)
+    assert 19 <= bench.status.uptime_s <= 20
+
+
+def test_secrets_do_not_leave():
+    bench = Bench({"wifi_password": "hush"})
+    assert bench.status.setting("wifi_password") is True

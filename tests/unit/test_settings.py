@@ -1,0 +1,125 @@
+"""Settings: validation, storage, and what a damaged file leaves standing."""
+
+import json
+import os
+
+from evse import reasons
+from evse.journal import Journal
+from evse.settings import TABLE, Refused, Settings
+
+PATH = "/tmp/microevse_settings_test.json"
+
+
+def _fresh():
+    for name in (PATH, PATH + ".old", PATH + ".new"):
+        try:
+            os.remove(name)
+        except OSError:
+            pass
+    return Journal()
+
+
+def _refused(call, *args):
+    try:
+        call(*args)
+    except Refused as refusal:
+        return refusal
+    raise AssertionError("not refused: %r" % (args,))
+
+
+def _codes(journal):
+    return [code for _, _, code, _, _ in journal.events()]
+
+
+def test_every_default_is_allowed_by_its_own_entry():
+    for setting in TABLE:
+        assert setting.check(setting.default) == setting.default, setting.key
+
+
+def test_keys_are_declared_once():
+    keys = [setting.key for setting in TABLE]
+    assert len(keys) == len(set(keys))
+
+
+def test_values_outside_the_range_are_refused_and_change_nothing():
+    settings = Settings(Journal().record)
+    for value in (5, 81, "12.5", None, True, 13.0, []):
+        refusal = _refused(settings.set, "max", value)
+        assert refusal.field == "max"
+        assert settings.get("max") == 13
+    assert not settings.changed
+
+
+def test_enum_names_ignore_case_and_are_stored_in_their_own_spelling():
+    settings = Settings(Journal().record)
+    settings.set("mode", "sMART")
+    assert settings.get("mode") == "Smart"
+    assert "Normal" in _refused(settings.set, "mode", "Turbo").allowed
+
+
+def test_min_stays_below_max():
+    settings = Settings(Journal().record)
+    _refused(settings.set, "min", 14)
+    settings.set("max", 16)
+    settings.set("min", 14)
+    _refused(settings.set, "max", 13)
+    assert (settings.get("min"), settings.get("max")) == (14, 16)
+
+
+def test_stored_values_come_back():
+    journal = _fresh()
+    settings = Settings(journal.record, PATH)
+    settings.set("mains", 35)
+    settings.set_access(0)
+    settings.save()
+    again = Settings(journal.record, PATH)
+    assert again.get("mains") == 35
+    assert again.access == 0
+
+
+def test_saving_without_a_change_writes_nothing():
+    settings = Settings(_fresh().record, PATH)
+    settings.save()
+    settings.set("mains", 25)
+    settings.save()
+    assert PATH.rsplit("/", 1)[1] not in os.listdir("/tmp")
+
+
+def test_bad_entries_are_dropped_one_by_one_and_journalled():
+    journal = _fresh()
+    with open(PATH, "w") as file:
+        json.dump({"version": 1, "access": 7,
+                   "settings": {"mains": 35, "max": 999, "nonsense": 1, "min": "x"}}, file)
+    settings = Settings(journal.record, PATH)
+    assert settings.get("mains") == 35
+    assert settings.get("max") == 13
+    assert settings.access == 1
+    assert _codes(journal).count(reasons.SETTING_DROPPED) == 3
+
+
+def test_a_torn_file_falls_back_to_the_generation_before():
+    journal = _fresh()
+    settings = Settings(journal.record, PATH)
+    settings.set("mains", 30)
+    settings.save()
+    settings.set("mains", 40)
+    settings.save()
+    with open(PATH, "w") as file:
+        file.write('{"version": 1, "settings": {"mai')
+    again = Settings(journal.record, PATH)
+    assert again.get("mains") == 30
+    assert reasons.STORAGE in _codes(journal)
+
+
+def test_power_cut_between_the_two_renames_loses_nothing():
+    settings = Settings(_fresh().record, PATH)
+    settings.set("mains", 30)
+    settings.save()
+    os.rename(PATH, PATH + ".old")
+    assert Settings(Journal().record, PATH).get("mains") == 30
+
+
+def test_settings_that_contain_each_other_load_in_any_order():
+    settings = Settings(Journal().record)
+    settings.load({"settings": {"min": 16, "max": 32}})
+    assert (settings.get("min"), settings.get("max")) == (16, 32)

