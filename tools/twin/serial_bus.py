@@ -7,6 +7,7 @@ others receive, a byte at a time at the bus speed; two who talk at once spoil ea
 import asyncio
 import os
 import pty
+import termios
 import time
 import tty
 
@@ -20,6 +21,10 @@ class Port:
         self.name = name
         self.master, self._slave = pty.openpty()
         tty.setraw(self._slave)
+        # A read returns what there is: MicroPython's readinto otherwise waits for a full buffer.
+        attributes = termios.tcgetattr(self._slave)
+        attributes[6][termios.VMIN] = attributes[6][termios.VTIME] = 0
+        termios.tcsetattr(self._slave, termios.TCSANOW, attributes)
         os.set_blocking(self.master, False)
         self.path = os.ttyname(self._slave)
         self.attached = True
