@@ -41,6 +41,7 @@ CUSTOM = {
                      "power": {"reg": 8, "n": 1}, "import": {"reg": 39, "n": 1, "exp": 1}},
 }
 # SunSpec gives each value a scale register of its own, which the recorded requests leave out.
+FRAMES = "modbus_frames.jsonl"
 UNSCALED = ("solaredge.power", "solaredge.energy_import", "solaredge.energy_export")
 KEYS = {"energy_import": "import", "energy_export": "export", "energy": "import"}
 
@@ -289,9 +290,9 @@ def test_fuzzed_registers_are_plausible_or_refused():
 
 # ---- recorded frames ----
 
-def recorded():
-    """Yield (name, meter's entry, block's key, frame, decoded, direction)."""
-    with open(testdata.path("modbus_frames.jsonl")) as file:
+def recorded(path):
+    """Yield of the file ``path`` (name, meter's entry, block's key, frame, decoded, direction)."""
+    with open(path) as file:
         for line in file:
             item = json.loads(line)
             parts = item["name"].split(".")
@@ -308,7 +309,7 @@ def recorded():
 
 def test_recorded_requests_are_ours():
     count = 0
-    for what, entry, key, frame, _, kind in recorded():
+    for what, entry, key, frame, _, kind in recorded(testdata.path(FRAMES)):
         assert crc16(frame, 0, len(frame)) == 0
         if kind == "req" and what not in UNSCALED:
             count += 1
@@ -346,7 +347,7 @@ def close(got, true, unit):
 
 def test_recorded_replies():
     counts = {"current": 0, "power": 0, "import": 0, "export": 0}
-    for what, entry, key, frame, decoded, kind in recorded():
+    for what, entry, key, frame, decoded, kind in recorded(testdata.path(FRAMES)):
         if kind == "req" or what in UNSCALED:
             continue
         counts[key] += 1
