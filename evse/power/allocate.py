@@ -8,17 +8,22 @@ integers wrap at 32 bits on the board, so values are held within +-EDGE on the w
 
 EDGE = 0x7FFFFFF  # 2**27 - 1: eight of them, a limit and a current still fit 32 bits
 
+NOISE = 5
+
 
 def track(count, amps, last, drawn, grant, moving, mask):
     """Carry the estimated draw of EVSEs on the move along with the mains meter.
 
     While ``moving[i]``, a change of the mains current on a phase that EVSE ``i`` may use is taken
     as its own as far as it leads towards ``grant[i]``. What one EVSE took, the next cannot take.
+    Less than NOISE is nobody's: taken again and again it would wear the estimate away.
     ``last`` (3), the mains currents of the sample before, is replaced by ``amps`` (3).
     """
     for phase in range(3):
         change = amps[phase] - last[phase]
         last[phase] = amps[phase]
+        if -NOISE < change < NOISE:
+            continue
         for i in range(count):
             used = mask[i] or 7
             if moving[i] and used & (1 << phase):

@@ -13,7 +13,10 @@ from micropython import const
 _EDGE = const(0x7FFFFFF)
 _SIGN_BIT = 31  # no const: a folded 1 << 31 is no small integer on the board
 
+_NOISE = const(5)
+
 EDGE = 0x7FFFFFF
+NOISE = 5
 
 
 @micropython.viper
@@ -26,6 +29,8 @@ def track(count: int, amps: ptr32, last: ptr32, drawn: ptr32, grant: ptr32, movi
         change = ((amps[phase] ^ sign) - sign) - ((last[phase] ^ sign) - sign)
         last[phase] = amps[phase]
         i = 0
+        if change < _NOISE and change > 0 - _NOISE:
+            i = count
         while i < count:
             used = mask[i]
             if moving[i] != 0 and (used == 0 or used & (1 << phase) != 0):

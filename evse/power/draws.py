@@ -3,8 +3,7 @@
 With an EV meter the draw is measured. Without one it is estimated: a car is taken to draw what it
 was seen to take. After each change of a grant the car gets time to follow, and what the mains meter
 moves in that time in the right direction is the car's. A car that follows a change by three
-quarters follows its pilot, so it draws its grant; one that takes no more than before is at its own
-limit, and what it leaves unused is never counted as drawn.
+quarters follows its pilot, so it draws its grant; one that does not draws less, at its own limit.
 """
 
 from array import array
@@ -16,13 +15,17 @@ from evse import ticks
 EVSES = const(8)
 
 # A car has 5 s to follow its pilot (IEC 61851-1); the rest is its ramp and the meter's delay.
-FOLLOW_MS = const(8_000)
+FOLLOW_MS = const(7_000)
 # While the draw still moves at the end of that time, it gets as much more, again and again.
 _GOING_ON_MS = const(3_000)
 # A car may take a minute to wake; so often the time to follow is given again at its start.
 _STARTS = const(7)
 # The smallest change that tells the car from the noise of a house.
-_EVIDENCE_DA = const(10)
+EVIDENCE_DA = const(10)
+# So much more or less is offered to see whether a car follows.
+ASK_DA = const(15)
+# A car draws up to so much less than its pilot allows and still uses all of it.
+_USED_DA = const(5)
 _PROGRESS_DA = const(5)
 
 
@@ -31,8 +34,9 @@ class Draws:
 
     ``likely`` is the best estimate, used to lower grants. ``least`` is what the car surely draws
     of its grant, used to raise them. ``top[i]`` is the most it may draw on any phase, used before
-    it is stopped. ``moving[i]`` is 1 while EVSE ``i`` may not have followed its last change,
-    ``settled[i]`` the tick since when it has. ``deaf[i]`` is 1 when it did not answer a lowering.
+    it is stopped. ``moving[i]`` is 1 while EVSE ``i`` may not have followed its last change.
+    ``proven[i]`` is 1 when the last sample showed that it follows its pilot, ``refused[i]`` when it
+    showed that it does not, ``deaf[i]`` while it has not answered a lowering.
     """
 
     def __init__(self, allocate):
@@ -41,31 +45,35 @@ class Draws:
         self.least = array("i", (0,) * (3 * EVSES))
         self.top = array("i", (0,) * EVSES)
         self.moving = array("i", (0,) * EVSES)
-        self.settled = array("i", (0,) * EVSES)
+        self.proven = array("i", (0,) * EVSES)
+        self.refused = array("i", (0,) * EVSES)
         self.deaf = array("i", (0,) * EVSES)
         self._deadline = array("i", (0,) * EVSES)
         self._best = array("i", (0,) * EVSES)
         self._starts = array("i", (0,) * EVSES)
+        self._falling = array("i", (0,) * EVSES)
+        self._sure = array("i", (0,) * EVSES)
         self._reference = array("i", (0,) * (3 * EVSES))
         self._expected = array("i", (0,) * (3 * EVSES))
         self._metered = array("i", (0,) * EVSES)
+        self._news = array("i", (0,) * EVSES)
         self._meter = array("i", (0,) * (3 * EVSES))
         self._before = array("i", (0,) * (3 * EVSES))
         self._last = array("i", (0, 0, 0))
 
     def started(self, i, grant, now):
         """The contactor of EVSE ``i`` closed: from nothing the car may go up to ``grant`` dA."""
-        self.assume(i, 0, now)
-        self.commanded(i, grant, grant, now)
+        self.assume(i, 0)
+        self.commanded(i, 0, grant, now)
         self._starts[i] = _STARTS
 
-    def assume(self, i, draw, now):
+    def assume(self, i, draw):
         """Take for granted that EVSE ``i`` draws ``draw`` dA on every phase."""
         for at in range(3 * i, 3 * i + 3):
             self.likely[at] = draw
             self.least[at] = draw
         self.deaf[i] = 0
-        self._settle(i, draw, now)
+        self._settle(i, draw)
 
     def restart(self, amps):
         """Forget the mains currents from before a gap; ``amps`` (3) is the first after it."""
@@ -74,15 +82,28 @@ class Draws:
 
     def commanded(self, i, old, new, now):
         """The grant of the charging EVSE ``i`` was changed from ``old`` to ``new`` dA."""
+        if self.moving[i] and self._falling[i] and 0 <= old - new < EVIDENCE_DA:
+            # A correction of the last one: the car still answers that.
+            for at in range(3 * i, 3 * i + 3):
+                self._expected[at] += new - old
+            return
         self.top[i] = max(old, new, self.top[i] if self.moving[i] else 0)
         self.moving[i] = 1
+        self._falling[i] = new < old
         self._starts[i] = 0
+        self._sure[i] = 0
         self._deadline[i] = ticks.add(now, FOLLOW_MS)
         self._best[i] = 0
         for phase in range(3):
             at = 3 * i + phase
             self._reference[at] = self._last[phase]
-            self._expected[at] = new - self.likely[at]
+            if abs(new - old) < EVIDENCE_DA:
+                self._expected[at] = 0
+            elif new > old:
+                self._expected[at] = new - old
+            else:
+                self._expected[at] = -max(EVIDENCE_DA, self.likely[at] - new)
+                self._sure[i] |= self.likely[at] - new >= EVIDENCE_DA
 
     def measured(self, i, amps):
         """A new sample ``amps`` (3) of the meter of EVSE ``i``.
@@ -95,20 +116,41 @@ class Draws:
             amp = max(0, amps[phase])
             self._before[at] = self._meter[at] if self._metered[i] else amp
             self._meter[at] = amp
-            self.likely[at] = max(amp, self._before[at])
         self._metered[i] = 1
+        self._news[i] = 1
 
     def unmeasured(self, i):
         """The meter of EVSE ``i`` is silent: go on by estimate from where it ended."""
         self._metered[i] = 0
+        self._news[i] = 0
+
+    def metered(self, i):
+        """True while the draw of EVSE ``i`` is measured."""
+        return self._metered[i] == 1
+
+    def idle(self, i, grant, mask):
+        """True when EVSE ``i`` is thought to leave part of its ``grant`` unused on every phase."""
+        for phase in range(3):
+            if mask & (1 << phase) and self.likely[3 * i + phase] >= grant - _USED_DA:
+                return False
+        return True
 
     def sample(self, count, amps, grant, mask, now):
-        """Learn what the cars drew from a new mains sample ``amps`` (3)."""
+        """Learn what the cars drew from a new mains sample ``amps`` (3).
+
+        ``grant`` and ``mask`` are per EVSE; a mask of 0 says that the phases are not known.
+        """
         self._allocate.track(count, amps, self._last, self.likely, grant, self.moving, mask)
         for i in range(count):
+            self.proven[i] = 0
+            self.refused[i] = 0
+            if self._news[i]:
+                self._news[i] = 0
+                for at in range(3 * i, 3 * i + 3):
+                    self.likely[at] = max(self._meter[at], self._before[at])
             if self.moving[i]:
                 if self._metered[i]:
-                    self._watch_meter(i, grant[i], mask[i], now)
+                    self._watch_meter(i, grant[i], mask[i] or 7, now)
                 else:
                     self._watch_mains(i, amps, grant[i], mask[i], now)
             for at in range(3 * i, 3 * i + 3):
@@ -118,50 +160,40 @@ class Draws:
                 self.least[at] = least
 
     def _watch_mains(self, i, amps, grant, mask, now):
-        best = 0
-        lowered = answered = finished = silent = False
+        """Has the car answered its last change, is it on its way, or is its time over?"""
+        best = asked = answers = silent = finished = 0
         for phase in range(3):
             expected = self._expected[3 * i + phase]
             moved = amps[phase] - self._reference[3 * i + phase]
             if expected < 0:
                 expected = -expected
                 moved = -moved
-                lowering = True
-            else:
-                lowering = False
-            if not mask & (1 << phase) or expected < _EVIDENCE_DA:
+            if expected < EVIDENCE_DA or (mask and not mask & (1 << phase)):
                 continue
+            asked += 1
             best = max(best, moved)
-            answer = 4 * moved >= 3 * expected
-            answered = answered or answer
-            finished = finished or moved + _PROGRESS_DA >= expected
-            if lowering:
-                silent = 4 * moved < expected and (silent or not lowered)
-                lowered = True
+            if 4 * moved >= 3 * expected:
+                answers += 1
+            elif 4 * moved < expected:
+                silent += 1
+            if moved + _PROGRESS_DA >= expected:
+                finished += 1
+        # A car draws alike on all its phases, a house hardly; of unknown phases one must do.
+        answered = 2 * answers > asked if mask else answers > 0
         going_on = best >= self._best[i] + _PROGRESS_DA
         self._best[i] = max(best, self._best[i])
         if answered and (finished or not going_on):
-            self._conclude(i, amps, grant, now)
-            self.deaf[i] = 0
+            self._answered(i, amps, grant, mask)
         elif ticks.due(now, self._deadline[i]):
             if going_on:
                 self._deadline[i] = ticks.add(now, _GOING_ON_MS)
             elif self._starts[i]:
                 self._wait_again(i, amps, grant, now)
             else:
-                self._conclude(i, amps, grant, now)
-                self.deaf[i] = 1 if silent else 0
+                self._unanswered(i, grant, asked > 0 and silent == asked)
 
-    def _wait_again(self, i, amps, grant, now):
-        """The car did not start yet; what the house did meanwhile was not the car's."""
-        starts = self._starts[i] - 1
-        self.assume(i, 0, now)
-        self.restart(amps)
-        self.commanded(i, grant, grant, now)
-        self._starts[i] = starts
-
-    def _conclude(self, i, amps, grant, now):
-        """The time to follow is over: who answered draws its grant, nobody draws more."""
+    def _answered(self, i, amps, grant, mask):
+        """The car follows its pilot: it draws its grant, on the phases where it was seen."""
         for phase in range(3):
             at = 3 * i + phase
             expected = self._expected[at]
@@ -169,25 +201,45 @@ class Draws:
             if expected < 0:
                 expected = -expected
                 moved = -moved
-            if expected >= _EVIDENCE_DA and 4 * moved >= 3 * expected:
+            if mask & (1 << phase) or (not mask and 4 * moved >= 3 * expected >= 3 * EVIDENCE_DA):
                 self.likely[at] = grant
             else:
                 self.likely[at] = min(self.likely[at], grant)
-        self._settle(i, grant, now)
+        self.proven[i] = 1
+        self.deaf[i] = 0
+        self._settle(i, grant)
+
+    def _unanswered(self, i, grant, silent):
+        """The time to follow is over: what moved was counted, and nothing more is to come."""
+        for at in range(3 * i, 3 * i + 3):
+            before = grant - self._expected[at]
+            self.likely[at] = min(self.likely[at], grant)
+            if silent and before < grant and self.likely[at] >= before - _USED_DA:
+                # It did not draw what it had either, or it would have followed.
+                self.likely[at] = max(0, before - ASK_DA)
+                self.refused[i] = 1
+        self.deaf[i] = 1 if silent and self._sure[i] else 0
+        self._settle(i, grant)
+
+    def _wait_again(self, i, amps, grant, now):
+        """The car did not start yet; what the house did meanwhile was not the car's."""
+        starts = self._starts[i] - 1
+        self.restart(amps)
+        self.started(i, grant, now)
+        self._starts[i] = starts
 
     def _watch_meter(self, i, grant, mask, now):
         there = True
         for phase in range(3):
             at = 3 * i + phase
-            if mask & (1 << phase) and (abs(self._meter[at] - grant) > _EVIDENCE_DA
-                                        or abs(self._before[at] - grant) > _EVIDENCE_DA):
+            if mask & (1 << phase) and (abs(self._meter[at] - grant) > EVIDENCE_DA
+                                        or abs(self._before[at] - grant) > EVIDENCE_DA):
                 there = False
         if there or ticks.due(now, self._deadline[i]):
             self.deaf[i] = 0
-            self._settle(i, grant, now)
+            self._settle(i, grant)
 
-    def _settle(self, i, top, now):
+    def _settle(self, i, top):
         self.moving[i] = 0
         self._starts[i] = 0
-        self.settled[i] = now
         self.top[i] = top

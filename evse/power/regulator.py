@@ -10,7 +10,7 @@ from array import array
 from micropython import const
 
 from evse import reasons, ticks
-from evse.power.draws import EVSES, Draws
+from evse.power.draws import ASK_DA, EVSES, Draws
 from evse.power.limits import Limits
 from evse.power.readings import EV, MAINS
 
@@ -38,9 +38,9 @@ _EPISODE_DA = const(10)
 _STEADY_MS = const(10_000)
 # A stop for want of current lasts at least this long.
 _PAUSE_MS = const(60_000)
-# What a car leaves unused this long is taken back as far as the limits do not leave it.
-_UNUSED_MS = const(30_000)
-_UNUSED_DA = const(10)
+# After a car did not follow when asked, it is asked again after this; it doubles each time.
+_ASK_MS = const(10_000)
+_ASK_DOUBLINGS = const(6)
 # Fresh overload samples with the grant at MIN that stop a car.
 _STRIKES = const(2)
 _NO_SUM_LIMIT = const(0x7FFFFFF)
@@ -102,7 +102,7 @@ class Regulator:
         self._high = array("i", (0,) * EVSES)
         self._need = array("i", (0,) * EVSES)
         self._most = array("i", (0,) * EVSES)
-        self._mask = array("i", (7,) * EVSES)
+        self._mask = array("i", (0,) * EVSES)
         self._order = array("i", range(EVSES))
         self._target = array("i", (0,) * EVSES)
         self._room = array("i", (0, 0, 0, 0))
@@ -112,7 +112,10 @@ class Regulator:
         self._pause_until = array("i", (0,) * EVSES)
         self._roomy = array("i", (0,) * EVSES)
         self._roomy_since = array("i", (0,) * EVSES)
-        self._roomy_da = array("i", (0,) * EVSES)
+        self._asks = array("i", (0,) * EVSES)
+        self._waiting = array("i", (0,) * EVSES)
+        self._ask_again_at = array("i", (0,) * EVSES)
+        self._asked_from = array("i", (0,) * EVSES)
         self._seen_mains = 0
         self._seen_ev = 0
         self._lost = False
@@ -143,6 +146,9 @@ class Regulator:
             self._record(reasons.METER_BACK, MAINS)
             self._lost = False
             self._back_at = now
+        if readings.count[EV] != self._seen_ev and readings.fresh(EV, now):
+            self._draws.measured(0, readings.amps[EV])
+        self._seen_ev = readings.count[EV]
         smart = params.mode != NORMAL
         measured = smart or (params.mains_meter and params.normal_mains)
         for i in range(len(self.evses)):
@@ -185,13 +191,15 @@ class Regulator:
         high = limits.lowest(now, 0x7FFFFFF)
         self._low[i] = low
         self._high[i] = high
-        self._mask[i] = view.phases or 7
+        self._mask[i] = view.phases
         grant = self.grant_da[i]
         if view.charging and not self._charging[i]:
             self._draws.started(i, grant, now)
         elif self._charging[i] and not view.charging:
-            self._draws.assume(i, 0, now)
+            self._draws.assume(i, 0)
         self._charging[i] = 1 if view.charging else 0
+        if self._waiting[i] and ticks.due(now, self._ask_again_at[i]):
+            self._waiting[i] = 0
         if self._paused[i] and ticks.due(now, self._pause_until[i]):
             self._paused[i] = 0
         if not view.wants:
@@ -242,10 +250,7 @@ class Regulator:
             draws.restart(amps)
             for i in range(count):
                 if self._charging[i]:
-                    draws.assume(i, self.grant_da[i], now)
-        if readings.fresh(EV, now) and readings.count[EV] != self._seen_ev:
-            draws.measured(0, readings.amps[EV])
-            self._seen_ev = readings.count[EV]
+                    draws.assume(i, self.grant_da[i])
         draws.sample(count, amps, self.grant_da, self._mask, now)
         self._steady = self._steady or ticks.diff(now, self._back_at) >= _STEADY_MS
         self._lower_all(amps, now)
@@ -284,6 +289,7 @@ class Regulator:
         grant = self.grant_da[i]
         target = self._target[i]
         self._roomy[i] = 0
+        self._asked_from[i] = 0
         if self._draws.deaf[i]:
             target = min(target, low)
         if target >= low:
@@ -310,23 +316,14 @@ class Regulator:
     def _keep(self, i, now):
         """No overload where EVSE ``i`` draws; its grant may still promise what is not there."""
         target = self._target[i]
-        grant = self.grant_da[i]
-        low = self._low[i]
-        if not self._charging[i]:
-            if target:
-                self._strikes[i] = 0
-                if target < grant:
-                    self._give(i, target, now)
-                return
-            self._strikes[i] += 1
-            if self._strikes[i] >= _STRIKES:
-                self._stop(i, now)
+        if target or self._charging[i]:
+            self._strikes[i] = 0
+            if target < self.grant_da[i] and not self._charging[i]:
+                self._give(i, target, now)
             return
-        self._strikes[i] = 0
-        if self._draws.moving[i] or target >= grant - _UNUSED_DA:
-            return
-        if ticks.diff(now, self._draws.settled[i]) >= _UNUSED_MS:
-            self._grant(i, max(low, target), reasons.LIMIT_MAINS, reasons.LIMIT_MAINS, now)
+        self._strikes[i] += 1
+        if self._strikes[i] >= _STRIKES:
+            self._stop(i, now)
 
     def _stop(self, i, now):
         self._strikes[i] = 0
@@ -358,7 +355,7 @@ class Regulator:
         for n in range(wanting):
             i = self._order[n]
             if self.grant_da[i]:
-                self._raise(i, now)
+                self._raise(i, amps, now)
             else:
                 self._admit(i, now)
 
@@ -373,24 +370,74 @@ class Regulator:
         self._strikes[i] = 0
         self._give(i, min(self._high[i], self._target[i]), now)
 
-    def _raise(self, i, now):
-        """Give EVSE ``i`` more when the room for it lasted long enough."""
+    def _raise(self, i, amps, now):
+        """Give EVSE ``i`` more when there is room for it and its car follows.
+
+        A step that matters is made in two: a small one asks whether the car follows its pilot at
+        all, the rest is given in the moment it did. So a car at its own limit does not collect
+        current that it would take all at once, some day.
+        """
+        draws = self._draws
+        if draws.moving[i]:
+            return
+        self._hear(i, now)
         grant = self.grant_da[i]
         target = self._target[i]
-        high = self._high[i]
-        if self._draws.moving[i] or target <= grant or (target < high
-                                                        and target < grant + _RISE_DA):
+        hold = _HOLD_MS << self._doublings
+        ask = False
+        if self._charging[i] and not draws.metered(i):
+            if draws.proven[i]:
+                hold -= _HOLD_MS
+            elif draws.idle(i, grant, self._mask[i] or 7):
+                self._nudge(i, amps, now)
+                return
+            elif target > grant + ASK_DA:
+                ask = True
+                target = grant + ASK_DA
+                hold -= _HOLD_MS
+        if target <= grant or (target < grant + _RISE_DA and target < self._high[i]):
             self._roomy[i] = 0
-            if not self._draws.moving[i]:
-                self._give(i, grant, now)
+            self._give(i, grant, now)
             return
         if not self._roomy[i]:
             self._roomy[i] = 1
             self._roomy_since[i] = now
-        elif ticks.diff(now, self._roomy_since[i]) >= _HOLD_MS << self._doublings:
-            self._roomy[i] = 0
-            self._give(i, min(target, self._roomy_da[i]), now)
-        self._roomy_da[i] = target
+        if ticks.diff(now, self._roomy_since[i]) >= hold and not (ask and self._waiting[i]):
+            # A question does not end the time for which there has been room.
+            self._roomy[i] = 1 if ask else 0
+            self._give(i, target, now)
+
+    def _hear(self, i, now):
+        """Take the car's answer when it was asked whether it follows its pilot."""
+        draws = self._draws
+        asked_from = self._asked_from[i]
+        self._asked_from[i] = 0
+        if draws.proven[i]:
+            self._asks[i] = 0
+            self._waiting[i] = 0
+        elif draws.refused[i] or asked_from:
+            self._ask_again_at[i] = ticks.add(now, _ASK_MS << self._asks[i])
+            self._asks[i] = min(self._asks[i] + 1, _ASK_DOUBLINGS)
+            self._waiting[i] = 1
+            back = min(asked_from, self._target[i], self._high[i])
+            if back > self.grant_da[i]:
+                self._give(i, back, now)
+
+    def _nudge(self, i, amps, now):
+        """Ask a car that seems to leave current unused whether it follows a lower pilot.
+
+        Asking downwards is always safe, and the estimate may be wrong: what the house switched off
+        in the moment the car rose hides the rise.
+        """
+        grant = self.grant_da[i]
+        room = -self._allocate.overload(self.params.mains_da - _MARGIN_DA, amps, self._mask[i])
+        if self._waiting[i] or room < _RISE_DA or grant == self._high[i]:
+            return
+        if grant - ASK_DA >= self._low[i]:
+            self._give(i, grant - ASK_DA, now)
+            self._asked_from[i] = grant
+        elif self._target[i] >= grant + ASK_DA:
+            self._give(i, grant + ASK_DA, now)
 
     def _give(self, i, da, now):
         code = self.limits[i].winner if da == self._high[i] else reasons.LIMIT_MAINS
