@@ -284,7 +284,7 @@ class Charger:
             return reasons.PAUSED if self.access == ACCESS_PAUSE else reasons.NO_ACCESS
         blocking = self.faults & registry.BLOCKING
         if blocking & _PAUSED_FAULTS:
-            return self._pause_reason
+            return self._pause_reason or reasons.FAULT
         if blocking:
             return reasons.POWER_RETURN if blocking == registry.BOOT_DELAY else reasons.FAULT
         if not self._permitted():

@@ -14,7 +14,7 @@ UNPROVEN_DA = const(320)
 BLIND_DA = const(650)
 PROBE_DA = const(510)
 PROBE_EVERY_MS = const(30000)
-PROBE_LIMIT_MS = const(1000)
+PROBE_LIMIT_MS = const(1500)  # longer than the guard bears a diode seen to be missing
 RAISE_MS = const(5000)
 
 _MASK = const(0x3FFFFFFF)
@@ -46,7 +46,7 @@ class Offer:
     """``duty`` (of 65536) and the ``da`` it stands for, 0 while nothing is offered.
 
     During a dip ``duty`` is lower than that of ``da``. ``unproven`` is True once a dip has failed
-    to prove the diode within 1 s; the owner of the offer must then stop.
+    to prove the diode within 1.5 s; the owner of the offer must then stop.
     """
 
     def __init__(self, pilot):

@@ -139,6 +139,7 @@ class Pilot:
         self._at1 = now
         if count < _COUNT_MIN:
             raw = LEVEL_UNKNOWN
+            self.no_diode = False
             self._proof = 0
         elif n:
             raw = self._classify(burst, duty)
@@ -159,6 +160,7 @@ class Pilot:
     def _classify(self, burst, duty):
         """Return the level all samples of this burst agree on."""
         if not duty:
+            self.no_diode = False
             return LEVEL_F if burst[5] < _LOW_MV else LEVEL_INVALID
         low = burst[1]
         high = burst[2]

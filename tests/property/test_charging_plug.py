@@ -1,0 +1,262 @@
+"""Whatever the pilot, the owner of the facts and the clock do: the rules of the plug hold."""
+
+import os
+import sys
+from array import array
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "unit"))
+
+from evse import reasons  # noqa: E402
+from evse.charging import faults  # noqa: E402
+from evse.charging.charger import ACCESS_ON, STATE_A, STATE_B, STATE_B1, STATE_C, STATE_C1  # noqa: E402
+from evse.charging.pilot import FULL, LEVEL_B, Pilot, duty_of  # noqa: E402
+from helpers_charging import MASK, MV, NO_DIODE_MV, Plug, fill  # noqa: E402
+
+NOW = st.one_of(st.integers(0, MASK), st.integers(MASK - 30000, MASK))
+INT32 = st.integers(-(2**31), 2**31 - 1)
+ANY_MV = st.one_of(st.integers(100, 3300), INT32)
+BURST = st.tuples(st.integers(-2, 20), ANY_MV, ANY_MV, st.integers(-2, 20), ANY_MV, ANY_MV)
+
+
+class Stamp(int):
+    """An int that may not leave the small ints of the board, nor may what is computed from it."""
+
+    LIMIT = 2**30
+
+    def __new__(cls, value):
+        assert -cls.LIMIT <= value < cls.LIMIT, value
+        return int.__new__(cls, value)
+
+
+def _small(name):
+    plain = getattr(int, name)
+
+    def act(self, other):
+        return Stamp(plain(self, int(other)))
+    return act
+
+
+for _name in ("__add__", "__radd__", "__sub__", "__rsub__", "__and__", "__rand__", "__xor__",
+              "__rxor__", "__mul__", "__rmul__", "__floordiv__"):
+    setattr(Stamp, _name, _small(_name))
+
+
+class TheRules(RuleBasedStateMachine):
+    """Drives a plug at random and checks after each cycle."""
+
+    def __init__(self):
+        super().__init__()
+        self.plug = None
+
+    @initialize(now=NOW)
+    def start(self, now):
+        self.plug = Checked(now)
+        self.plug.run(3100, 0)
+
+    @rule(level=st.sampled_from((0, 1, 1, 2, 2, 2, 2, 3, 4, 5, 6)),
+          ms=st.sampled_from((10, 20, 30, 40, 50, 100, 500, 600, 1000, 3000)))
+    def car_shows(self, level, ms):
+        self.plug.run(ms, level)
+
+    @rule(da=st.sampled_from((0, 59, 60, 60, 160, 320, 510, 520, 650, 651, 800, 801)),
+          ms=st.sampled_from((0, 1000, 30000, 400000000)))
+    def permission(self, da, ms):
+        self.plug.permit(da, ms)
+        self.plug.granted = da
+        self.plug.expires = (self.plug.now + ms) & MASK
+        self.plug.expired = False
+
+    @rule(access=st.sampled_from((0, 1, 1, 1, 2)))
+    def access(self, access):
+        self.plug.charger.access = access
+
+    @rule(bit=st.sampled_from([fault[0] for fault in faults.FAULTS]), on=st.booleans())
+    def fault(self, bit, on):
+        charger = self.plug.charger
+        charger.faults = charger.faults | bit if on else charger.faults & ~bit
+
+    @rule(low=st.sampled_from((164, 164, 294, NO_DIODE_MV, 1723)), n=st.sampled_from((16, 16, 3, 1, 0)))
+    def board(self, low, n):
+        self.plug.low_mv = low
+        self.plug.n = n
+
+    @rule(on=st.booleans())
+    def residual_current(self, on):
+        self.plug.rcm = on
+        self.plug.run(10)
+
+    @rule(ms=st.sampled_from((10, 50, 190, 200, 210, 500)))
+    def stall(self, ms):
+        self.plug.stepping = False
+        self.plug.run(ms)
+        self.plug.stepping = True
+
+    @rule(cable=st.sampled_from((0, 130, 320, 800)), least=st.sampled_from((60, 100)))
+    def limits(self, cable, least):
+        self.plug.charger.cable_da = cable
+        self.plug.charger.min_da = least
+
+    @rule()
+    def stop(self):
+        self.plug.charger.stop(reasons.COMMANDED)
+
+    @rule(burst=BURST, times=st.integers(1, 8))
+    def garbage(self, burst, times):
+        for _ in range(times):
+            self.plug.garbage = burst
+            self.plug.run(10)
+        self.plug.garbage = None
+
+    @rule()
+    def be_nice(self):
+        """What it takes to charge, so that runs reach C often."""
+        plug = self.plug
+        plug.low_mv, plug.n, plug.rcm = 164, 16, False
+        plug.run(20)
+        charger = plug.charger
+        charger.access, charger.faults, charger.cable_da, charger.min_da = ACCESS_ON, 0, 800, 60
+        self.permission(800, 400000000)
+        plug.run(3200, 1)
+        plug.run(700, 2)
+
+    @invariant()
+    def always(self):
+        if self.plug is not None:
+            assert self.plug.broken is None, self.plug.broken
+
+
+class Checked(Plug):
+    """A plug that checks the rules in each cycle, from what was put in and what came out alone."""
+
+    def __init__(self, now):
+        super().__init__(now, permit_da=0)
+        self.broken = None
+        self.granted = 0
+        self.expires = now
+        self.expired = False
+        self.garbage = None
+        self.seen_b = False
+        self.bad = []
+        self.raised_at = None
+
+    def tick(self):
+        charger = self.charger
+        pilot = self.pilot
+        was = (charger.c1, charger.state, charger.duty, charger.offered_da)
+        proven = pilot.diode
+        self.check_grant()
+        fill(self.burst, charger.duty, MV[self.level], self.low_mv, self.n)
+        if self.garbage is not None:
+            for index in range(6):
+                self.burst[index] = self.garbage[index]
+        now = Stamp(self.now)
+        pilot.feed(self.burst, charger.duty, now)
+        self.guard.check(now, self.rcm)
+        if self.stepping:
+            self.wait = int(charger.step(now))
+        self.check(was, proven)
+
+    def permit(self, da, ms=400000000, reason=0):
+        self.charger.grant(Stamp(da), Stamp((self.now + ms) & MASK), reason)
+
+    def check_grant(self):
+        if ((self.now - self.expires) & MASK) < 2**29:
+            self.expired = True
+
+    def check(self, was, proven):
+        charger = self.charger
+        pilot = self.pilot
+        closed, state, duty, offered = was
+        if pilot.level == LEVEL_B:
+            self.seen_b = True
+        if charger.state == STATE_A:
+            self.seen_b = False
+        self.rule(charger.state in (STATE_A, STATE_B, STATE_B1, STATE_C, STATE_C1), "known state")
+        if charger.c1 and not closed:
+            self.rule(state == STATE_B and charger.state == STATE_C, "closes from B into C only")
+            self.rule(self.seen_b, "pilot B seen")
+            self.rule(pilot.level == 2 and proven and pilot.diode, "C with a proven diode")
+            self.rule(not charger.faults & faults.BLOCKING, "no fault")
+            self.rule(charger.access == ACCESS_ON, "access")
+            self.rule(not self.expired, "permission in force")
+            self.rule(min(self.granted, charger.cable_da) >= max(charger.min_da, 60), "enough")
+            self.rule(not self.guard.tripped and not self.rcm, "no trip")
+        if charger.c1:
+            self.rule(charger.state in (STATE_C, STATE_C1), "closed in C and C1 only")
+            self.rule(pilot.level > LEVEL_B and pilot.level != 4, "closed at a level that may be")
+            self.rule(pilot.invalid_ms <= 1000, "closed with a good record")
+            self.rule(not self.guard.tripped and not self.rcm, "closed without a trip")
+        if closed and not charger.c1:
+            self.seen_b = pilot.level == LEVEL_B
+        self.rule(not charger.c2, "contactor 2 rests")
+        if not self.stepping:
+            self.rule(charger.duty == duty, "only a step changes the duty")
+            self.rule(closed or not charger.c1, "only a step closes")
+            return
+        if charger.state in (STATE_A, STATE_B1, STATE_C1):
+            self.rule(charger.duty == FULL and charger.offered_da == 0, "steady +12 V")
+        else:
+            least = max(charger.min_da, 60)
+            self.rule(0 < charger.duty <= duty_of(max(charger.offered_da, 60)), "duty of the offer")
+            self.rule(charger.offered_da <= min(self.granted, charger.cable_da, 800), "permitted")
+            self.rule(not self.expired, "an expired grant offers nothing")
+            self.rule(min(self.granted, charger.cable_da) >= least, "0 is no duty")
+            if charger.offered_da > 320 and charger.state == STATE_B:
+                self.rule(pilot.diode or pilot.level > 2, "32 A until the diode is proven")
+        if offered and charger.offered_da > offered:
+            self.rule(self.raised_at is None or ((self.now - self.raised_at) & MASK) >= 5000,
+                      "5 s between changes")
+        if charger.offered_da and charger.offered_da != offered:
+            self.raised_at = self.now
+        if charger.offered_da == 0:
+            self.raised_at = None
+        self.rule(10 <= self.wait <= (150 if charger.c1 else 1000), "a sensible wait")
+        self.rule(self.wait % 10 == 0, "whole cycles")
+
+    def rule(self, holds, name):
+        if not holds and self.broken is None:
+            self.broken = (name, self.now, self.charger.state, self.pilot.level, self.log[-6:])
+
+
+TestTheRules = TheRules.TestCase
+TestTheRules.settings = settings(max_examples=60, stateful_step_count=40, deadline=None,
+                                 derandomize=True)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(now=NOW, bursts=st.lists(st.tuples(BURST, st.integers(0, 200), st.integers(0, FULL)),
+                                max_size=60))
+def test_no_burst_raises_and_the_pilot_stays_sane(now, bursts):
+    pilot = Pilot()
+    burst = array("i", (0,) * 6)
+    for values, gap, duty in bursts:
+        for index in range(6):
+            burst[index] = values[index]
+        pilot.feed(burst, duty, Stamp(now))
+        now = (now + gap) & MASK
+        assert 0 <= pilot.level <= 7
+        assert 0 <= pilot.raw <= 7
+        assert 0 <= pilot.invalid_ms <= 3030
+        assert not pilot.no_diode or pilot.raw == 6
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(now=NOW, changes=st.lists(st.tuples(st.integers(0, 6), st.integers(1, 40)), max_size=40))
+def test_invalid_ms_is_the_time_of_the_last_three_seconds(now, changes):
+    """Against the plain sum over all samples: never less, and at most 30 ms of window more."""
+    pilot = Pilot()
+    burst = array("i", (16, 0, 0, 16, 164, 164))
+    mv = (3281, 2892, 2502, 2112, 1723, 164, 1000)
+    spans = []
+    for level, cycles in changes:
+        for _ in range(cycles):
+            burst[1] = burst[2] = mv[level]
+            pilot.feed(burst, FULL, now)
+            bad = sum(spans[-300:]), sum(spans[-303:])
+            assert bad[0] <= pilot.invalid_ms <= bad[1]
+            spans.append(10 if level > 2 else 0)
+            now = (now + 10) & MASK
