@@ -24,7 +24,7 @@ SLOT = "a"
 LEFT_OUT = {
     "microdot": ("asgi", "auth", "cors", "csrf", "jinja", "login", "multipart", "session", "sse",
                  "test_client", "utemplate", "websocket", "wsgi"),
-    "umodbus": ("common", "modbus", "serial", "tcp", "version"),
+    "umodbus": ("common", "modbus", "serial", "tcp"),
 }
 # Annotations are all that umodbus wants of its 8 KB of pretended typing.
 TYPING = "List = Optional = Union = Tuple = Dict = Literal = Callable = None\n"

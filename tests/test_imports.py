@@ -1,0 +1,104 @@
+"""The rules of the house, read off the sources: who may import what, and how long a module gets."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted([*(ROOT / "evse").rglob("*.py"), ROOT / "main.py", ROOT / "boot.py"])
+HARDWARE = {"machine", "network", "esp32", "esp"}
+PURE = {"micropython", "array", "evse.ticks", "evse.reasons", "evse.charging", "evse.power"}
+SERVICES = ("net", "panel", "bus")
+LONGEST = 400
+
+
+def _name(path):
+    return path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+
+
+def _imports(tree):
+    """All modules a tree imports; ``from a import b`` counts as a and a.b."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            for alias in node.names:
+                yield node.module + "." + alias.name
+
+
+@pytest.fixture(params=MODULES, ids=_name)
+def module(request):
+    """(dotted name, syntax tree, source) of each module of the firmware."""
+    source = request.param.read_text()
+    return _name(request.param), ast.parse(source), source
+
+
+def test_only_boards_touch_hardware(module):
+    name, tree, _ = module
+    if name.startswith("evse.boards.") or name == "boot":
+        return
+    assert not HARDWARE & set(_imports(tree))
+
+
+def test_pure_packages_import_nothing_else(module):
+    name, tree, _ = module
+    if not name.startswith(("evse.charging", "evse.power")):
+        return
+    for imported in _imports(tree):
+        assert any(imported == one or imported.startswith(one + ".") for one in PURE) or \
+            imported == "evse", imported
+
+
+def test_services_do_not_reach_into_the_core(module):
+    name, tree, _ = module
+    if not name.startswith(tuple("evse.%s." % service for service in SERVICES)):
+        return
+    for imported in _imports(tree):
+        assert not imported.startswith(("evse.core", "evse.charging", "evse.power", "evse.app",
+                                        "evse.boards")), imported
+
+
+def test_only_the_app_knows_the_boards(module):
+    name, tree, _ = module
+    if name.startswith("evse.boards") or name == "evse.app":
+        return
+    assert not [imported for imported in _imports(tree) if imported.startswith("evse.boards")]
+
+
+def test_ticks_are_compared_in_one_place(module):
+    name, tree, _ = module
+    if name.startswith("evse.boards"):
+        return
+    for node in ast.walk(tree):
+        assert not (isinstance(node, ast.Attribute) and node.attr in ("ticks_diff", "ticks_add"))
+
+
+def test_no_assert_guards_the_running_firmware(module):
+    # The optimiser of the build drops assert statements.
+    _, tree, _ = module
+    assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+
+
+def test_importing_does_nothing(module):
+    name, tree, _ = module
+    if name in ("main", "boot"):
+        return
+    for node in tree.body:
+        assert not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)), node.lineno
+
+
+def test_modules_stay_small(module):
+    name, _, source = module
+    assert source.count("\n") <= LONGEST, name
+
+
+def test_public_things_say_what_they_are(module):
+    name, tree, _ = module
+    if name == "main":
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef)):
+            assert ast.get_docstring(node), getattr(node, "name", name)
