@@ -1,0 +1,1 @@
+"""Boards: the only place that knows pins, registers and voltages."""
