@@ -147,7 +147,7 @@ function showDetails(status) {
 }
 
 function busText(row) {
-  return `${row.name}: ${row.ok} of ${row.requests} answers`;
+  return `${row.name}: ${row.ok ? "in contact" : "no contact"}, ${row.replies} of ${row.requests} answers`;
 }
 
 function showFault(status) {

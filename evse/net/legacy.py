@@ -213,19 +213,17 @@ class _Writer:
         reply = self.reply
         if self._get("battery_current") is not None:
             reply["battery_current"] = _REFUSED
-        da = [_whole(self._get(name)) for name in ("L1", "L2", "L3")]
-        if None in da:
-            for index, name in enumerate(("L1", "L2", "L3")):
-                if self._get(name) is not None and da[index] is None:
+        l1, l2, l3 = _whole(self._get("L1")), _whole(self._get("L2")), _whole(self._get("L3"))
+        if l1 is None or l2 is None or l3 is None:
+            for name, value in (("L1", l1), ("L2", l2), ("L3", l3)):
+                if value is None and self._get(name) is not None:
                     reply[name] = _REFUSED
-            return reply
-        if not self._try("reading", ("mains", da[0], da[1], da[2])):
-            for name in ("L1", "L2", "L3"):
-                reply[name] = _REFUSED
-            return reply
-        reply["original"] = {"L1": da[0], "L2": da[1], "L3": da[2]}
-        reply["L1"], reply["L2"], reply["L3"] = da
-        reply["TOTAL"] = sum(da)
+        elif self._try("reading", ("mains", l1, l2, l3)):
+            reply["original"] = {"L1": l1, "L2": l2, "L3": l3}
+            reply["L1"], reply["L2"], reply["L3"] = l1, l2, l3
+            reply["TOTAL"] = l1 + l2 + l3
+        else:
+            reply["L1"] = reply["L2"] = reply["L3"] = _REFUSED
         return reply
 
 

@@ -10,24 +10,6 @@ _SIZE = 512
 _buffer = bytearray(_SIZE)
 _view = memoryview(_buffer)
 
-_REASONS = {
-    200: "OK",
-    400: "Bad Request",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    408: "Request Timeout",
-    411: "Length Required",
-    413: "Content Too Large",
-    414: "URI Too Long",
-    415: "Unsupported Media Type",
-    421: "Misdirected Request",
-    422: "Unprocessable Content",
-    431: "Request Header Fields Too Large",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
-
 # Scripts, styles and requests from this origin only; nobody may frame the page.
 _COMMON = (
     "Connection: close\r\n"
@@ -73,7 +55,7 @@ class Reply(Response):
 
     def _head(self):
         status = self.status_code
-        lines = ["HTTP/1.0 %d %s\r\n" % (status, _REASONS.get(status, ""))]
+        lines = ["HTTP/1.0 %d %s\r\n" % (status, "OK" if status == 200 else "Error")]
         for name, value in self.headers.items():
             lines.append("%s: %s\r\n" % (name, value))
         lines.append(_COMMON)

@@ -138,7 +138,7 @@ def test_a_lost_charger_is_shown_and_comes_back_by_itself(twin, open_page):
     expect(page.locator("#lost")).to_be_hidden()
 
 
-def test_one_request_at_a_time_and_none_elsewhere(twin, open_page, browser):
+def test_one_request_at_a_time_and_none_elsewhere(twin, open_page):
     one = twin()
     page = open_page(one.url)
     flying = set()
@@ -151,8 +151,8 @@ def test_one_request_at_a_time_and_none_elsewhere(twin, open_page, browser):
         most.append(len(flying))
 
     page.on("request", begin)
-    page.on("requestfinished", flying.discard)
-    page.on("requestfailed", flying.discard)
+    page.on("requestfinished", lambda request: flying.discard(request))
+    page.on("requestfailed", lambda request: flying.discard(request))
     for name in ("OFF", "NORMAL", "SMART"):
         page.get_by_role("button", name=name).click()
     expect(page.get_by_role("button", name="SMART")).to_have_attribute("aria-pressed", "true")

@@ -8,6 +8,7 @@ import struct
 import urllib.parse
 
 import pytest
+from twin_fixture import Twin
 
 PATIENCE_S = 20  # a connection still open after this long has not been freed
 CHARGE_S = 45
@@ -65,11 +66,21 @@ def calm(twin):
     return status_of(ask(twin, b"GET /api/v1/status HTTP/1.0\r\n\r\n")) == 200
 
 
+@pytest.fixture(scope="module")
+def charging_twin(sim_build):
+    """One twin for all these tests, so that what one of them leaves behind meets the next."""
+    one = Twin("--auto")
+    try:
+        one.wait(lambda: one.get("api/v1/status")["charging"], CHARGE_S, "charging")
+        yield one
+    finally:
+        one.close()
+
+
 @pytest.fixture
-def charger(twin):
+def charger(charging_twin):
     """A charging twin; after the test it must still charge, its control never having paused."""
-    one = twin("--auto")
-    one.wait(lambda: one.get("api/v1/status")["charging"], CHARGE_S, "charging")
+    one = charging_twin
     before = one.get("api/v1/status")
     closings = one.world()["contactors"]["closings"]
     yield one

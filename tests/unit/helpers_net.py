@@ -53,8 +53,8 @@ class FakeStatus:
         return {"count": 1000, "late": 3, "worst_ms": 24}
 
     def bus_rows(self):
-        yield {"name": "mains", "address": 10, "ok": 99, "requests": 100, "timeouts": 1}
-        yield {"name": "ev", "address": 12, "ok": 7, "requests": 7, "timeouts": 0}
+        yield {"name": "mains", "address": 10, "ok": True, "requests": 100, "replies": 99}
+        yield {"name": "ev", "address": 12, "ok": False, "requests": 7, "replies": 0}
 
     def setting(self, key):
         return self.values[key]
