@@ -25,15 +25,13 @@ MODELS = {
 
 def offer_ma(duty):
     """Current a pilot of this duty (0..65536) offers, in mA; 0 when it offers none."""
-    if duty * 1000 < 80 * FULL or duty * 1000 > 970 * FULL:
+    if not 5243 <= duty <= 63570:  # 8 to 97 %
         return 0
-    if duty * 10 < FULL:
+    if duty <= 6554:  # 10 %
         return 6000
-    if duty * 100 <= 85 * FULL:
+    if duty <= 55706:  # 85 %
         return (duty * 60_000 + FULL // 2) // FULL
-    if duty * 100 <= 96 * FULL:
-        return (duty * 250_000 + FULL // 2) // FULL - 160_000
-    return 80_000
+    return min((duty * 250_000 + FULL // 2) // FULL - 160_000, 80_000)
 
 
 class Car:
