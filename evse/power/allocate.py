@@ -9,14 +9,16 @@ integers wrap at 32 bits on the board, so values are held within +-EDGE on the w
 EDGE = 0x7FFFFFF  # 2**27 - 1: eight of them, a limit and a current still fit 32 bits
 
 NOISE = 5
+RISING = 1
+FALLING = 2
 
 
 def track(count, amps, last, drawn, grant, moving, mask):
     """Carry the estimated draw of EVSEs on the move along with the mains meter.
 
-    While ``moving[i]``, a change of the mains current on a phase that EVSE ``i`` may use is taken
-    as its own as far as it leads towards ``grant[i]``. What one EVSE took, the next cannot take.
-    Less than NOISE is nobody's: taken again and again it would wear the estimate away.
+    While ``moving[i]`` is RISING or FALLING, a change in that direction of the mains current on a
+    phase that EVSE ``i`` may use is taken as its own, as far as it leads towards ``grant[i]``. What
+    one EVSE took, the next cannot take. Less than NOISE is nobody's: taken again and again it would wear the estimate away.
     ``last`` (3), the mains currents of the sample before, is replaced by ``amps`` (3).
     """
     for phase in range(3):
@@ -26,12 +28,12 @@ def track(count, amps, last, drawn, grant, moving, mask):
             continue
         for i in range(count):
             used = mask[i] or 7
-            if moving[i] and used & (1 << phase):
+            if used & (1 << phase):
                 at = 3 * i + phase
                 missing = grant[i] - drawn[at]
-                if missing > 0 and change > 0:
+                if moving[i] == RISING and missing > 0 and change > 0:
                     taken = min(missing, change)
-                elif missing < 0 and change < 0:
+                elif moving[i] == FALLING and missing < 0 and change < 0:
                     taken = max(missing, change)
                 else:
                     taken = 0

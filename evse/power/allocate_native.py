@@ -14,9 +14,13 @@ _EDGE = const(0x7FFFFFF)
 _SIGN_BIT = 31  # no const: a folded 1 << 31 is no small integer on the board
 
 _NOISE = const(5)
+_RISING = const(1)
+_FALLING = const(2)
 
 EDGE = 0x7FFFFFF
 NOISE = 5
+RISING = 1
+FALLING = 2
 
 
 @micropython.viper
@@ -33,13 +37,13 @@ def track(count: int, amps: ptr32, last: ptr32, drawn: ptr32, grant: ptr32, movi
             i = count
         while i < count:
             used = mask[i]
-            if moving[i] != 0 and (used == 0 or used & (1 << phase) != 0):
+            if used == 0 or used & (1 << phase) != 0:
                 at = 3 * i + phase
                 missing = grant[i] - ((drawn[at] ^ sign) - sign)
                 taken = 0
-                if missing > 0 and change > 0:
+                if moving[i] == _RISING and missing > 0 and change > 0:
                     taken = missing if missing < change else change
-                elif missing < 0 and change < 0:
+                elif moving[i] == _FALLING and missing < 0 and change < 0:
                     taken = missing if missing > change else change
                 drawn[at] += taken
                 change -= taken

@@ -13,6 +13,9 @@ from micropython import const
 from evse import ticks
 
 EVSES = const(8)
+RISING = const(1)
+FALLING = const(2)
+UNSURE = const(3)
 
 # A car has 5 s to follow its pilot (IEC 61851-1); the rest is its ramp and the meter's delay.
 FOLLOW_MS = const(7_000)
@@ -34,7 +37,8 @@ class Draws:
 
     ``likely`` is the best estimate, used to lower grants. ``least`` is what the car surely draws
     of its grant, used to raise them. ``top[i]`` is the most it may draw on any phase, used before
-    it is stopped. ``moving[i]`` is 1 while EVSE ``i`` may not have followed its last change.
+    it is stopped. ``moving[i]`` is RISING, FALLING or UNSURE while EVSE ``i`` may not have
+    followed its last change, else 0.
     ``proven[i]`` is 1 when the last sample showed that it follows its pilot, ``refused[i]`` when it
     showed that it does not, ``deaf[i]`` while it has not answered a lowering.
     """
@@ -51,7 +55,6 @@ class Draws:
         self._deadline = array("i", (0,) * EVSES)
         self._best = array("i", (0,) * EVSES)
         self._starts = array("i", (0,) * EVSES)
-        self._falling = array("i", (0,) * EVSES)
         self._sure = array("i", (0,) * EVSES)
         self._reference = array("i", (0,) * (3 * EVSES))
         self._expected = array("i", (0,) * (3 * EVSES))
@@ -64,7 +67,7 @@ class Draws:
     def started(self, i, grant, now):
         """The contactor of EVSE ``i`` closed: from nothing the car may go up to ``grant`` dA."""
         self.assume(i, 0)
-        self.commanded(i, 0, grant, now)
+        self.commanded(i, 0, grant, 7, now)
         self._starts[i] = _STARTS
 
     def assume(self, i, draw):
@@ -80,16 +83,22 @@ class Draws:
         for phase in range(3):
             self._last[phase] = amps[phase]
 
-    def commanded(self, i, old, new, now):
-        """The grant of the charging EVSE ``i`` was changed from ``old`` to ``new`` dA."""
-        if self.moving[i] and self._falling[i] and 0 <= old - new < EVIDENCE_DA:
+    def commanded(self, i, old, new, mask, now):
+        """The grant of the charging EVSE ``i`` was changed from ``old`` to ``new`` dA.
+
+        ``mask`` are the phases it may use. A car that left ``old`` unused is not credited with
+        what the mains meter shows next.
+        """
+        if self.moving[i] == FALLING and 0 <= old - new < EVIDENCE_DA:
             # A correction of the last one: the car still answers that.
             for at in range(3 * i, 3 * i + 3):
                 self._expected[at] += new - old
             return
         self.top[i] = max(old, new, self.top[i] if self.moving[i] else 0)
-        self.moving[i] = 1
-        self._falling[i] = new < old
+        if new < old:
+            self.moving[i] = FALLING
+        else:
+            self.moving[i] = UNSURE if old and self.idle(i, old, mask) else RISING
         self._starts[i] = 0
         self._sure[i] = 0
         self._deadline[i] = ticks.add(now, FOLLOW_MS)
@@ -183,7 +192,7 @@ class Draws:
         going_on = best >= self._best[i] + _PROGRESS_DA
         self._best[i] = max(best, self._best[i])
         if answered and (finished or not going_on):
-            self._answered(i, amps, grant, mask)
+            self._answered(i, amps, grant)
         elif ticks.due(now, self._deadline[i]):
             if going_on:
                 self._deadline[i] = ticks.add(now, _GOING_ON_MS)
@@ -192,8 +201,8 @@ class Draws:
             else:
                 self._unanswered(i, grant, asked > 0 and silent == asked)
 
-    def _answered(self, i, amps, grant, mask):
-        """The car follows its pilot: it draws its grant, on the phases where it was seen."""
+    def _answered(self, i, amps, grant):
+        """The car follows its pilot, on the phases where it was seen to."""
         for phase in range(3):
             at = 3 * i + phase
             expected = self._expected[at]
@@ -201,10 +210,12 @@ class Draws:
             if expected < 0:
                 expected = -expected
                 moved = -moved
-            if mask & (1 << phase) or (not mask and 4 * moved >= 3 * expected >= 3 * EVIDENCE_DA):
+            self.likely[at] = min(self.likely[at], grant)
+            if expected < EVIDENCE_DA:
+                continue
+            # Near the whole of it, it draws its grant; less, and what was seen stands.
+            if moved + _PROGRESS_DA >= expected or (expected <= ASK_DA and 4 * moved >= 3 * expected):
                 self.likely[at] = grant
-            else:
-                self.likely[at] = min(self.likely[at], grant)
         self.proven[i] = 1
         self.deaf[i] = 0
         self._settle(i, grant)

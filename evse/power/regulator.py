@@ -451,7 +451,7 @@ class Regulator:
             return
         self.grant_da[i] = da
         if self._charging[i]:
-            self._draws.commanded(i, old, da, now)
+            self._draws.commanded(i, old, da, self._mask[i] or 7, now)
         if not (old and da):
             self._record(reasons.GRANT, da, reason)
 
