@@ -12,11 +12,9 @@ from micropython import const
 from evse import reasons, ticks
 from evse.power.draws import ASK_DA, EVSES, Draws
 from evse.power.limits import Limits
+from evse.power.patience import Patience
 from evse.power.readings import EV, MAINS
-
-NORMAL = const(0)
-SMART = const(1)
-SOLAR = const(2)
+from evse.power.views import NORMAL, EvseView, Params
 
 # A grant is renewed at least each second; a regulator that fell silent may lead nobody for long.
 GRANT_MS = const(5_000)
@@ -29,53 +27,15 @@ _MARGIN_DA = const(2)
 _RISE_DA = const(3)
 # A car is admitted when this much more than MIN is free.
 _ADMIT_DA = const(10)
-# Room must last this long before it is used; it doubles with overloads that come soon again.
-_HOLD_MS = const(1_500)
-_HOLD_DOUBLINGS = const(6)
-_SOON_MS = const(300_000)
+# From here an overload counts as one to be patient after.
 _EPISODE_DA = const(10)
 # A meter that was lost must be steady for this long before anybody starts on it again.
 _STEADY_MS = const(10_000)
 # A stop for want of current lasts at least this long.
 _PAUSE_MS = const(60_000)
-# After a car did not follow when asked, it is asked again after this; it doubles each time.
-_ASK_MS = const(10_000)
-_ASK_DOUBLINGS = const(6)
 # Fresh overload samples with the grant at MIN that stop a car.
 _STRIKES = const(2)
 _NO_SUM_LIMIT = const(0x7FFFFFF)
-
-
-class Params:
-    """Settings of the group. Currents in dA; ``circuit_da`` 0 means no such limit."""
-
-    def __init__(self):
-        self.mode = NORMAL
-        self.min_da = 60
-        self.max_da = 800
-        self.mains_da = 250
-        self.circuit_da = 0
-        self.mains_meter = False
-        self.normal_mains = True
-
-
-class EvseView:
-    """What the regulator is told about one EVSE.
-
-    ``wants``: a car is there and may be given current. ``charging``: its contactor is closed.
-    ``phases``: bits 1, 2, 4 of the phases its car uses, 0 when unknown. ``override_da`` and
-    ``temperature_da`` are ceilings in dA, 0 for none.
-    """
-
-    def __init__(self):
-        self.wants = False
-        self.charging = False
-        self.min_da = 60
-        self.max_da = 800
-        self.cable_da = 800
-        self.override_da = 0
-        self.temperature_da = 0
-        self.phases = 0
 
 
 class Regulator:
@@ -98,6 +58,7 @@ class Regulator:
         self.grant_limit = array("i", (reasons.NONE,) * EVSES)
         self.grant_until = array("i", (0,) * EVSES)
         self._draws = Draws(allocate)
+        self._patience = Patience()
         self._low = array("i", (0,) * EVSES)
         self._high = array("i", (0,) * EVSES)
         self._need = array("i", (0,) * EVSES)
@@ -110,11 +71,6 @@ class Regulator:
         self._strikes = array("i", (0,) * EVSES)
         self._paused = array("i", (0,) * EVSES)
         self._pause_until = array("i", (0,) * EVSES)
-        self._roomy = array("i", (0,) * EVSES)
-        self._roomy_since = array("i", (0,) * EVSES)
-        self._asks = array("i", (0,) * EVSES)
-        self._waiting = array("i", (0,) * EVSES)
-        self._ask_again_at = array("i", (0,) * EVSES)
         self._asked_from = array("i", (0,) * EVSES)
         self._seen_mains = 0
         self._seen_ev = 0
@@ -123,9 +79,6 @@ class Regulator:
         self._back_at = 0
         self._gap = True
         self._over = False
-        self._troubled = False
-        self._trouble_at = 0
-        self._doublings = 0
 
     def update(self, now):
         """Decide; returns ms until the next call is due. Call it on each new sample as well."""
@@ -153,7 +106,7 @@ class Regulator:
         measured = smart or (params.mains_meter and params.normal_mains)
         for i in range(len(self.evses)):
             self._prepare(i, now, smart, measured and not valid)
-        self._calm_down(now)
+        self._patience.step(len(self.evses), now)
         if not measured:
             self._gap = True
             self._follow_ceilings(now)
@@ -198,8 +151,6 @@ class Regulator:
         elif self._charging[i] and not view.charging:
             self._draws.assume(i, 0)
         self._charging[i] = 1 if view.charging else 0
-        if self._waiting[i] and ticks.due(now, self._ask_again_at[i]):
-            self._waiting[i] = 0
         if self._paused[i] and ticks.due(now, self._pause_until[i]):
             self._paused[i] = 0
         if not view.wants:
@@ -280,7 +231,7 @@ class Regulator:
             else:
                 self._keep(i, now)
         if worst >= _EPISODE_DA and not self._over:
-            self._trouble(now)
+            self._patience.overload(now)
         self._over = worst > 0
 
     def _lower(self, i, amps, now):
@@ -288,7 +239,7 @@ class Regulator:
         low = self._low[i]
         grant = self.grant_da[i]
         target = self._target[i]
-        self._roomy[i] = 0
+        self._patience.no_room(i)
         self._asked_from[i] = 0
         if self._draws.deaf[i]:
             target = min(target, low)
@@ -297,7 +248,9 @@ class Regulator:
             self._grant(i, target, reasons.LIMIT_MAINS, reasons.LIMIT_MAINS, now)
             return
         missing = low - self._certain_room(i, amps)
-        if missing > 0 and grant == low:
+        if missing <= 0:
+            self._strikes[i] = 0
+        elif grant == low:
             self._strikes[i] += 1
         if self._strikes[i] >= _STRIKES or 5 * missing > self.params.mains_da:
             self._stop(i, now)
@@ -366,7 +319,7 @@ class Regulator:
         if not self._target[i]:
             self._grant(i, 0, reasons.LIMIT_SHORTAGE, reasons.LIMIT_MAINS, now)
             return
-        self._roomy[i] = 0
+        self._patience.no_room(i)
         self._strikes[i] = 0
         self._give(i, min(self._high[i], self._target[i]), now)
 
@@ -383,28 +336,23 @@ class Regulator:
         self._hear(i, now)
         grant = self.grant_da[i]
         target = self._target[i]
-        hold = _HOLD_MS << self._doublings
-        ask = False
+        ask = eager = False
         if self._charging[i] and not draws.metered(i):
             if draws.proven[i]:
-                hold -= _HOLD_MS
+                eager = True
             elif draws.idle(i, grant, self._mask[i] or 7):
                 self._nudge(i, amps, now)
                 return
             elif target > grant + ASK_DA:
-                ask = True
                 target = grant + ASK_DA
-                hold -= _HOLD_MS
+                ask = eager = True
         if target <= grant or (target < grant + _RISE_DA and target < self._high[i]):
-            self._roomy[i] = 0
+            self._patience.no_room(i)
             self._give(i, grant, now)
             return
-        if not self._roomy[i]:
-            self._roomy[i] = 1
-            self._roomy_since[i] = now
-        if ticks.diff(now, self._roomy_since[i]) >= hold and not (ask and self._waiting[i]):
-            # A question does not end the time for which there has been room.
-            self._roomy[i] = 1 if ask else 0
+        if self._patience.room(i, eager, now) and not (ask and self._patience.waiting[i]):
+            if not ask:  # a question does not end the time for which there has been room
+                self._patience.no_room(i)
             self._give(i, target, now)
 
     def _hear(self, i, now):
@@ -413,12 +361,9 @@ class Regulator:
         asked_from = self._asked_from[i]
         self._asked_from[i] = 0
         if draws.proven[i]:
-            self._asks[i] = 0
-            self._waiting[i] = 0
+            self._patience.followed(i)
         elif draws.refused[i] or asked_from:
-            self._ask_again_at[i] = ticks.add(now, _ASK_MS << self._asks[i])
-            self._asks[i] = min(self._asks[i] + 1, _ASK_DOUBLINGS)
-            self._waiting[i] = 1
+            self._patience.ignored(i, now)
             back = min(asked_from, self._target[i], self._high[i])
             if back > self.grant_da[i]:
                 self._give(i, back, now)
@@ -431,7 +376,7 @@ class Regulator:
         """
         grant = self.grant_da[i]
         room = -self._allocate.overload(self.params.mains_da - _MARGIN_DA, amps, self._mask[i])
-        if self._waiting[i] or room < _RISE_DA or grant == self._high[i]:
+        if self._patience.waiting[i] or room < _RISE_DA or grant == self._high[i]:
             return
         if grant - ASK_DA >= self._low[i]:
             self._give(i, grant - ASK_DA, now)
@@ -454,20 +399,3 @@ class Regulator:
             self._draws.commanded(i, old, da, self._mask[i] or 7, now)
         if not (old and da):
             self._record(reasons.GRANT, da, reason)
-
-    # ---- patience ----
-
-    def _trouble(self, now):
-        """A new overload: if the last is not long ago, wait twice as long before using room."""
-        if self._troubled and self._doublings < _HOLD_DOUBLINGS:
-            self._doublings += 1
-        self._troubled = True
-        self._trouble_at = now
-
-    def _calm_down(self, now):
-        if self._troubled and ticks.diff(now, self._trouble_at) >= _SOON_MS:
-            self._trouble_at = now
-            if self._doublings:
-                self._doublings -= 1
-            else:
-                self._troubled = False
