@@ -13,9 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import scenario as scenarios  # noqa: E402
-
-from twin import day, firmware  # noqa: E402
+import scenario as scenarios
+from twin import day, firmware
 
 
 def pair(text):

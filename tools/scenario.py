@@ -1,4 +1,4 @@
-"""Run a scenario in the closed loop. ``make scenario FILE=x.json OUT=r.json``, ``ARGS=--schema``."""
+"""Run a scenario in the closed loop: ``make scenario FILE=x.json OUT=r.json``."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from twin import firmware, schema  # noqa: E402
+from twin import firmware, schema
 
 TOOLS = Path(__file__).resolve().parent
 SCHEMA = TOOLS / "twin" / "scenario.schema.json"

@@ -12,7 +12,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import scenario as scenarios  # noqa: E402
-
 from twin import car, day, schema  # noqa: E402
 
 GOLDEN = sorted((ROOT / "tests" / "golden").glob("*.json"))

@@ -1,8 +1,9 @@
 """The closed loop: the shipped decisions against the world, on simulated time, in one process.
 
 Runs on MicroPython with the .mpy tree and ``tools`` on the path; ``tools/scenario.py`` starts it.
-It jumps to the earliest moment anything can happen: the state machine's next_due, the regulator's,
-a meter, the site's next row, a change of the car. While the pilot moves it goes on 10 ms at a time.
+It jumps to the earliest moment anything can happen: the state machine or the regulator is due,
+a meter speaks, the site's next row comes, the car changes. While the pilot moves it goes on in
+steps of 10 ms.
 """
 
 import json
@@ -62,7 +63,7 @@ def reason_names():
 
 
 def pin_mv(pilot_mv):
-    """Millivolts at the ADC pin for the pilot's voltage; the converter's range ends before 12 V."""
+    """Millivolts at the ADC pin for the pilot's; the converter's range ends before 12 V."""
     return min(_PIN_ZERO_MV + pilot_mv * _PIN_UV_PER_MV // 1000, _PIN_MAX_MV)
 
 
@@ -126,7 +127,7 @@ class Loop:
                     self.core.command("set", (key, wanted[key]), "installer")
                 except Refused as problem:
                     if attempt:
-                        raise Stopped("settings.%s: %s" % (key, problem.reason))
+                        raise Stopped("settings.%s: %s" % (key, problem.reason)) from problem
                     refused.append(key)
             left = refused
         if mode:
@@ -138,7 +139,7 @@ class Loop:
         try:
             self.core.command(name, value, source)
         except Refused as problem:
-            raise Stopped("%s: %s" % (where, problem.reason))
+            raise Stopped("%s: %s" % (where, problem.reason)) from problem
 
     def _plan(self, plugged, events):
         """Plugs and events as [moment, rank, action, argument], in order."""

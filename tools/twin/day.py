@@ -28,7 +28,7 @@ def read(path):
             if len(row) != len(COLUMNS):
                 raise BadDay("%s, line %d: %d columns instead of %d"
                              % (path, number, len(row), len(COLUMNS)))
-            if row[0] < 0 or rows and row[0] <= rows[-1][0]:
+            if row[0] < 0 or (rows and row[0] <= rows[-1][0]):
                 raise BadDay("%s, line %d: t_s must rise" % (path, number))
             rows.append(row)
     if not rows:

@@ -1,4 +1,4 @@
-"""The world in real time: driven by the clock, tied to the firmware by UDP, steered by commands."""
+"""The world in real time: driven by the clock, tied to the firmware, steered by commands."""
 
 import asyncio
 import time

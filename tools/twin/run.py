@@ -13,11 +13,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from twin import car, firmware  # noqa: E402
-from twin.live import LiveWorld  # noqa: E402
-from twin.meter import MeterServer  # noqa: E402
-from twin.page import WorldPage  # noqa: E402
-from twin.serial_bus import SerialBus  # noqa: E402
+from twin import car, firmware
+from twin.live import LiveWorld
+from twin.meter import MeterServer
+from twin.page import WorldPage
+from twin.serial_bus import SerialBus
 
 METER_ADDRESS = 10
 SETTINGS = {"mains_met": "Eastron3P", "mains_adr": METER_ADDRESS, "mode": "Smart", "mains": 25,
@@ -69,7 +69,8 @@ def parse(arguments):
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--headless", action="store_true",
                         help="print the two URLs as one JSON line and nothing friendly")
-    parser.add_argument("--auto", action="store_true", help="plug the car in after the start")
+    parser.add_argument("--auto", action=argparse.BooleanOptionalAction,
+                        help="plug the car in after the start; the rule unless --headless")
     parser.add_argument("--http", type=address, default=("127.0.0.1", 8081), metavar="HOST:PORT",
                         help="where the charger's page is, port 0 for a free one")
     parser.add_argument("--world", type=address, default=("127.0.0.1", 8090), metavar="HOST:PORT",
@@ -88,6 +89,8 @@ def parse(arguments):
         parser.error("--evses %d: power sharing is not available yet, only 1" % options.evses)
     if options.mqtt:
         parser.error("--mqtt: MQTT is not available yet")
+    if options.auto is None:
+        options.auto = not options.headless
     return options
 
 

@@ -27,8 +27,8 @@ def fill(value, schema, where=""):
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         low, high = schema.get("minimum"), schema.get("maximum")
         above = schema.get("exclusiveMinimum")
-        if (low is not None and value < low or high is not None and value > high
-                or above is not None and value <= above):
+        if ((low is not None and value < low) or (high is not None and value > high)
+                or (above is not None and value <= above)):
             raise Invalid("%s: %r is not %s" % (where, value, _span(low, high, above)))
     return value
 
