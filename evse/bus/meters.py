@@ -61,8 +61,6 @@ def _float_scaled(bits, exp):
     binary = (bits >> 23 & 0xFF) - 150
     if binary > 40:  # infinity, no number, or far beyond what any meter measures
         raise BadSample
-    if binary < -80:
-        return 0
     num = bits & 0x7FFFFF | 0x800000
     if bits >> 31:
         num = -num

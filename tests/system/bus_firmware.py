@@ -76,12 +76,14 @@ async def main(path, polls):
     master = Master(Watched(Port(path), now), now)
     for role, address, period in polls:
         master.add(meters.Meter(meters.load("Eastron3P"), role, address, command), period)
-    asyncio.create_task(beat())
-    asyncio.create_task(master.run())
-    while True:
-        print(json.dumps({"slaves": master.quality(), "samples": samples, "loops": loops,
-                          "inside": inside}))
-        await asyncio.sleep_ms(100)
+
+    async def report():
+        while True:
+            print(json.dumps({"slaves": master.quality(), "samples": samples, "loops": loops,
+                              "inside": inside}))
+            await asyncio.sleep_ms(100)
+
+    await asyncio.gather(beat(), report(), master.run())
 
 
 asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))

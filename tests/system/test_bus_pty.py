@@ -1,7 +1,7 @@
 """The firmware's bus master against a real pymodbus meter and slaves that misbehave.
 
-The wire is the twin's RS485 bus: ptys joined a byte at a time at 9600 baud. The meter is a pymodbus
-RTU server; the bad slave speaks raw bytes.
+The wire is the twin's RS485 bus: ptys joined a byte at a time at 9600 baud. The meter is a
+pymodbus RTU server; the bad slave speaks raw bytes.
 """
 
 import asyncio

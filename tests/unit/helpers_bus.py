@@ -4,8 +4,7 @@ from evse import ticks
 from evse.bus.rtu import crc16
 
 # 16.5 A, -5.25 A, 0.875 A and their phase powers, as an SDM630 sends them.
-SDM630_CURRENT = bytes.fromhex(
-    "41840000" "40a80000" "3f600000" "456d3000" "c496f000" "43494000")
+SDM630_CURRENT = bytes.fromhex("4184000040a800003f600000456d3000c496f00043494000")
 
 
 class Over(Exception):

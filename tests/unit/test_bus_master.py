@@ -65,20 +65,31 @@ def test_mains_meter_is_read_each_second():
     assert slave.timeouts == slave.crc == slave.wrong == slave.exceptions == slave.misses == 0
 
 
-def test_a_device_added_later_gets_its_turn():
+def added_later(busy):
     wire = Wire(lambda sent, n: [(10, reply(sent[0], b"\0\0\0\1"))], 3000)
     master = Master(Link(wire, wire.now, wire.sleep_ms), wire.now, wire.sleep_ms)
     probe = Probe(20)
+    probes = []
     sleep = wire.sleep_ms
 
     async def adding(ms):
-        if wire.elapsed > 1000 and not master.slaves:
-            master.add(probe, 500)
+        if wire.elapsed > 1000 and not probes:
+            probes.append(master.add(probe, 500))
         await sleep(ms)
 
     master._sleep_ms = adding
+    if busy:
+        master.add(Probe(21), 60_000)
     run_for(master.run())
     assert len(probe.got) == 4
+
+
+def test_a_device_added_later_gets_its_turn():
+    added_later(busy=True)
+
+
+def test_the_first_device_may_come_late():
+    added_later(busy=False)
 
 
 def misbehave(how):
@@ -163,6 +174,35 @@ def test_nothing_else_is_asked_of_a_slave_that_was_late():
     assert len(seen) == 25
     assert set(answered) == {b"\0\x06"}
     assert all(value[5] is None for _, value, _ in seen)
+
+
+def test_an_energy_that_does_not_come_is_not_asked_for_again():
+    seen = []
+
+    def answer(sent, n):
+        return sdm630(sent, n) if sent[2:4] == b"\0\x06" else []
+
+    master, wire = poll(answer, [(mains(lambda *call: seen.append(call)), 1000)], 30_000)
+    assert len(seen) == 30
+    asked = [n for n, sent in enumerate(wire.sent) if sent[2:4] == b"\0\x48"]
+    assert len(asked) == 3 == master.slaves[0].timeouts
+    assert all(wire.sent[n + 1][2:4] == b"\0\x06" for n in asked)
+    assert wire.sent_at[asked[0] + 1] >= 1000
+
+
+def test_power_and_energy_take_turns_where_both_are_apart():
+    seen = []
+
+    def answer(sent, n):
+        data = {b"\x50\x0c": "41840000c0a800003f600000", b"\x50\x12": "40326666",
+                b"\x60\x0c": "4640e6ae"}[sent[2:4]]
+        return [(20, reply(11, bytes.fromhex(data), 3))]
+
+    meter = meters.Meter(meters.load("WAGO"), "mains", 11, lambda *call: seen.append(call[1]))
+    poll(answer, [(meter, 1000)], 40_000)
+    told = [(n, value[4:]) for n, value in enumerate(seen) if value[4:] != (None, None)]
+    assert told == [(1, (2787, None)), (11, (None, 12345670)), (21, (2787, None)),
+                    (31, (None, 12345670))], told
 
 
 def test_late_replies_are_never_taken_for_energy():
@@ -258,11 +298,11 @@ def test_age_outlives_the_wrap_of_ticks():
     slave.good(ticks.MASK - 10, 20)
     assert slave.age_ms(ticks.add(ticks.MASK, 0)) == 10
     now = ticks.MASK - 10
-    for _ in range(40):  # forty days of failures, one a day
+    for _ in range(13):  # that many days lie just beyond one round of the ticks
         now = ticks.add(now, 86_400_000)
         slave.fail(WrongLength(), now)
-        assert slave.age_ms(now) == 86_400_000
-    assert slave.misses == 40
+    assert slave.age_ms(now) == 86_400_000
+    assert slave.misses == 13
 
 
 def test_kinds_of_failure_are_counted_apart():

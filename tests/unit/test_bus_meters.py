@@ -127,6 +127,8 @@ def test_sdm630_currents_take_their_sign_from_power():
     data = floats(16.3, 5.25, 0.875, 3749.0, -1207.5, 201.25)
     assert current(entry, data) == ([163, -53, 9], 2743)
     assert current(entry, floats(0, 0, 0, 0, 0, 0)) == ([0, 0, 0], 0)
+    # A meter that signs its currents by itself loses nothing by it.
+    assert current(entry, floats(-16.5, -1, 2, -3795, 230, 460)) == ([-165, 10, 20], -3105)
     assert current(entry, floats(0.04, 0.05, 80, -1, 1, -18400)) == ([0, 1, -800], -18400)
 
 
@@ -205,6 +207,13 @@ def test_no_numbers_are_refused():
         assert refused(energy, entry, bytes.fromhex(bits))
 
 
+def test_no_number_is_never_a_number_however_scaled():
+    block = meters.Block({"fc": 4, "order": 3, "type": "f32"}, {"reg": 0, "n": 2})
+    for bits in ("7fc00000", "ff800000", "7f800001"):
+        for exp in (-30, 0, 3):
+            assert refused(block.value, bytes.fromhex(bits), 0, exp)
+
+
 def test_absurd_values_are_refused():
     entry = meters.load("Eastron3P")
     assert not refused(current, entry, floats(999, 1, 1, 1, 1, 1))
@@ -276,7 +285,7 @@ def test_fuzzed_registers_are_plausible_or_refused():
                 continue
             taken += 1
             assert all(type(da) is int and abs(da) <= 9999 for da in amps)
-            assert watts is None or type(watts) is int and abs(watts) <= 1_000_000
+            assert watts is None or (type(watts) is int and abs(watts) <= 1_000_000)
         for key in ("import", "export"):
             if key not in entry:
                 continue
@@ -299,7 +308,7 @@ def recorded(path):
             if parts[0] == "real":
                 parts.pop(0)
             who = parts[0]
-            if who not in FILES and who not in CUSTOM or len(parts) < 3:
+            if (who not in FILES and who not in CUSTOM) or len(parts) < 3:
                 continue
             what = parts[0] + "." + parts[1]
             entry = CUSTOM[who] if who in CUSTOM else meters.load(FILES[who])

@@ -179,7 +179,8 @@ def test_babble_before_the_request_delays_it_only_so_long():
     assert wire.reads <= wire.elapsed // 5 + 10
 
 
-def test_headers_without_end_do_not_buy_checksums():
+def checksum_bytes(script):
+    """How many bytes the checksum saw while a request failed on what ``script`` brings."""
     spent = [0]
     real = rtu.crc16
 
@@ -189,13 +190,27 @@ def test_headers_without_end_do_not_buy_checksums():
 
     rtu.crc16 = counting
     try:
-        for header in (b"\x0b\x04\x18", b"\x0b\x84", b"\x0b\x0b\x04\x18"):
-            spent[0] = 0
-            result = outcome(lambda s, n, h=header: [(20, h * 80)])
-            assert isinstance(result, rtu.BusError)
-            assert 0 < spent[0] <= 512 + 256 + 8, spent[0]
+        assert isinstance(outcome(lambda s, n: script), rtu.BusError)
     finally:
         rtu.crc16 = real
+    return spent[0]
+
+
+def test_headers_without_end_do_not_buy_checksums():
+    for header in (b"\x0b\x04\x18", b"\x0b\x84", b"\x0b\x0b\x04\x18"):
+        assert 0 < checksum_bytes([(20, header * 80)]) <= 512 + 256 + 8
+
+
+def test_nothing_is_checked_twice():
+    bad = GOOD[:-1] + b"\0"
+    dribble = [(20, bad)] + [(30 + 5 * i, b"\1") for i in range(10)]
+    # The request, the bad frame when it is whole, and once more to name the error.
+    assert checksum_bytes(dribble) == 6 + 29 + 29
+
+
+def test_replies_of_another_length_are_told_by_their_header():
+    longer = reply(11, SDM630_CURRENT + b"\0\0")
+    assert checksum_bytes([(20, longer)]) == 6 + len(longer)
 
 
 class BrokenWire(Wire):
