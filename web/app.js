@@ -25,25 +25,26 @@ function alertText(id, text) {
   byId(id).hidden = !text;
 }
 
+// The answer, or null when there was none or half of one.
 async function send(path, options) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), PATIENCE_MS);
   try {
     const answer = await fetch(path, { ...options, signal: abort.signal, cache: "no-store" });
     return { ok: answer.ok, status: answer.status, document: await answer.json() };
+  } catch {
+    return null;
   } finally {
     clearTimeout(timer);
   }
 }
 
 function ask(path, options) {
-  const turn = line.then(() => send(path, options));
-  line = turn.catch(() => {});
-  return turn;
+  line = line.then(() => send(path, options));
+  return line;
 }
 
 function ageText(ms) {
-  if (ms < 0) return "no reading yet";
   return ms < 10000 ? `${(ms / 1000).toFixed(1)} s ago` : `${Math.round(ms / 1000)} s ago`;
 }
 
@@ -116,8 +117,9 @@ function showMains(mains) {
     setText("mains-note", "No mains meter is set. SMART needs one.");
     return;
   }
-  const state = mains.fresh ? ageText(mains.age_ms) : `no fresh reading, last ${ageText(mains.age_ms)}`;
-  setText("mains-note", `${mains.meter}, ${limit}: ${mains.age_ms < 0 ? "no reading yet" : state}`);
+  const age = mains.age_ms < 0 ? "" : ageText(mains.age_ms);
+  const state = mains.fresh ? age : `no fresh reading${age && `, last ${age}`}`;
+  setText("mains-note", `${mains.meter}, ${limit}: ${state}`);
   [...byId("phases").children].forEach((row, phase) => {
     const da = mains.da[phase];
     const meter = row.querySelector(".track");
@@ -176,13 +178,10 @@ async function poll() {
   clearTimeout(pollTimer);
   try {
     const answer = await ask("/api/v1/status");
-    if (answer.ok) {
+    if (answer?.ok) {
       heard = Date.now();
       show(answer.document);
     }
-  } catch (problem) {
-    if (!(problem instanceof TypeError || problem instanceof SyntaxError || problem.name === "AbortError")) throw problem;
-    // No network or half an answer: watch() says so when it lasts.
   } finally {
     watch();
     clearTimeout(pollTimer);
@@ -199,19 +198,15 @@ function refuse(text) {
 async function command(name, value, element) {
   element.setAttribute("aria-busy", "true");
   refuse("");
-  try {
-    const answer = await ask("/api/v1/command", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ name, value }),
-    });
-    if (!answer.ok) refuse(`Refused: ${answer.document.error}`);
-  } catch {
-    refuse("The charger did not answer. The command may not have been carried out.");
-  } finally {
-    element.removeAttribute("aria-busy");
-    poll();
-  }
+  const answer = await ask("/api/v1/command", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ name, value }),
+  });
+  if (!answer) refuse("The charger did not answer. The command may not have been carried out.");
+  else if (!answer.ok) refuse(`Refused: ${answer.document.error}`);
+  element.removeAttribute("aria-busy");
+  poll();
 }
 
 byId("modes").addEventListener("click", (event) => {
