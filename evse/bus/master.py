@@ -94,6 +94,7 @@ class Master:
         self._now = now
         self._sleep_ms = sleep_ms
         self.slaves = []
+        self.alive_at = now()  # for the supervisor: never older than one turn while run() lives
 
     def add(self, device, period_ms):
         """Give ``device`` a turn each ``period_ms``; returns its Slave."""
@@ -109,7 +110,7 @@ class Master:
     async def run(self):
         """Poll until cancelled."""
         while True:
-            now = self._now()
+            now = self.alive_at = self._now()
             slave = self._next(now)
             wait = _IDLE_MS if slave is None else ticks.diff(slave.due, now)
             if wait > 0:

@@ -248,6 +248,23 @@ def test_turns_that_come_late_are_dropped_not_queued():
     assert len(later) >= 9700 // 60
 
 
+def test_the_supervisor_sees_it_alive_whatever_slaves_do():
+    for answer in (SILENT, BABBLING, SLOW):
+        wire = Wire(answer, 10_000)
+        master = Master(Link(wire, wire.now, wire.sleep_ms), wire.now, wire.sleep_ms)
+        master.add(Probe(11), 100)
+        oldest = [0]
+        sleep = wire.sleep_ms
+
+        async def watched(ms, wire=wire, master=master, oldest=oldest, sleep=sleep):
+            oldest[0] = max(oldest[0], ticks.diff(wire.now(), master.alive_at))
+            await sleep(ms)
+
+        master._sleep_ms = master._link._sleep_ms = watched
+        run_for(master.run())
+        assert 100 < oldest[0] <= 700, oldest
+
+
 def test_only_one_request_is_on_the_wire():
     open_until = [0]
     wire = None
