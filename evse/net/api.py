@@ -10,7 +10,7 @@ def install(app, status, command):
     """Route /api/v1 to the core's two doors."""
 
     @app.get("/api/v1/status")
-    def get_status(request):
+    def get_status(_request):
         return Reply(_status(status))
 
     @app.post("/api/v1/command")

@@ -1,7 +1,7 @@
 """The REST interface clients of the older firmwares speak: paths, keys, types and manners.
 
-What does not exist in this firmware yet reports itself as off, empty or zero, so that clients which
-need the key find it. Every POST is answered with 200 and JSON that names what was refused.
+What does not exist in this firmware yet reports itself as off, empty or zero, so that clients
+which need the key find it. Every POST is answered with 200 and JSON that names what was refused.
 """
 
 import time
@@ -24,7 +24,7 @@ def install(app, status, command):
     """Route the older firmwares' paths to the core's two doors."""
 
     @app.get("/settings")
-    def get_settings(request):
+    def get_settings(_request):
         # Dashboards served from elsewhere read this document, as they could from the original.
         return Reply(_settings(status), headers={"Access-Control-Allow-Origin": "*"})
 

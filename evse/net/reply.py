@@ -95,7 +95,7 @@ def quote(value):
 
 
 def failure(status, error, field=None, allowed=None, headers=None):
-    """An error answer: {"error", "field", "allowed"}; the last two only when they say something."""
+    """An error answer: {"error", "field", "allowed"}, the last two where they say something."""
     document = {"error": error}
     if field:
         document["field"] = field

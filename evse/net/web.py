@@ -192,4 +192,4 @@ class WebServer:
 
 
 def _error_handler(status, error):
-    return lambda request: failure(status, error)
+    return lambda _request: failure(status, error)

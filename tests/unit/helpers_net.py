@@ -91,7 +91,7 @@ class Answer:
 
 
 class FakeStream:
-    """A connection whose peer has said ``data`` in pieces of ``step`` bytes and then waits or left.
+    """A connection whose peer said ``data``, in pieces of ``step`` bytes, and then waits or left.
 
     ``written`` collects what the server says; ``largest`` is its largest single write.
     """
@@ -140,8 +140,8 @@ def request(method, target, body=b"", headers=None, status=None, command=None, w
     if body:
         sent["Content-Length"] = len(body)
     sent.update(headers or {})
-    for name in sent:
-        lines.append("%s: %s" % (name, sent[name]))
+    for name, value in sent.items():
+        lines.append("%s: %s" % (name, value))
     data = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
     return serve(FakeStream(data), status, command, web_dir)
 

@@ -49,7 +49,8 @@ def test_text_is_quoted():
 
 def test_smart_is_offered_with_a_meter_only():
     status = FakeStatus()
-    assert get("/api/v1/status", status=status).json["modes"] == ["Off", "Normal", "Smart", "Pause"]
+    modes = get("/api/v1/status", status=status).json["modes"]
+    assert modes == ["Off", "Normal", "Smart", "Pause"]
     status.values["mains_met"] = "Disabled"
     assert get("/api/v1/status", status=status).json["modes"] == ["Off", "Normal", "Pause"]
 

@@ -111,7 +111,8 @@ def test_malformed_escapes_are_refused():
 
 def test_hosts_a_browser_may_use():
     for host in ("192.168.1.5", "192.168.1.5:8081", "[fe80::1]", "[fe80::1]:80", "localhost",
-                 "localhost:8081", "SmartEVSE-4711", "smartevse-4711.local", "MICROEVSE-4711.local"):
+                 "localhost:8081", "SmartEVSE-4711", "smartevse-4711.local",
+                 "MICROEVSE-4711.local"):
         assert get("/settings", headers={"Host": host}).status == 200, host
 
 
@@ -143,7 +144,8 @@ def test_writes_from_our_page_and_from_programs_pass():
     for headers in (
         {},
         {"Origin": "http://192.168.1.5"},
-        {"Origin": "http://192.168.1.5", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"},
+        {"Origin": "http://192.168.1.5", "Sec-Fetch-Site": "same-origin",
+         "Sec-Fetch-Mode": "cors"},
     ):
         command = FakeCommand()
         assert post("/settings?mode=1", headers=headers, command=command).status == 200, headers

@@ -184,7 +184,8 @@ def test_unknown_parameters_are_ignored():
 
 def test_bodies_of_other_types_are_ignored():
     core = FakeCommand()
-    assert settings("?mode=1", b"mode=3", {"Content-Type": "text/plain"}, core).json == {"mode": "1"}
+    answer = settings("?mode=1", b"mode=3", {"Content-Type": "text/plain"}, core)
+    assert answer.json == {"mode": "1"}
     assert settings("?mode=1", b"{}", {"Content-Type": "application/json"}, core).status == 200
     assert [call[1] for call in core.calls] == ["Normal", "Normal"]
 

@@ -3,8 +3,6 @@
 import asyncio
 import gc
 
-from evse.net import web
-from evse.net.web import WebServer
 from helpers_net import (
     Answer,
     FakeCommand,
@@ -16,6 +14,8 @@ from helpers_net import (
 )
 
 from evse import ticks
+from evse.net import web
+from evse.net.web import WebServer
 
 GET = b"GET /settings HTTP/1.0\r\n\r\n"
 
