@@ -79,8 +79,9 @@ class Twin:
             if value:
                 return value
             if time.monotonic() > deadline or self._process.poll() is not None:
+                world = json.dumps(self.world()) if self.alive else "the twin has ended"
                 raise AssertionError("%s did not come about in %g s\nworld: %s\n%s" % (
-                    what, timeout, json.dumps(self.world()), self.tail()))
+                    what, timeout, world, self.tail()))
             time.sleep(POLL_S)
 
     def stays(self, predicate, seconds, what="the condition"):
