@@ -34,6 +34,9 @@ _AT_1200 = array("H", (
     2982, 3006, 3032, 3059, 3084, 3110, 3135, 3160, 3184, 3209))  # fmt: skip
 _OFFSET_MV = const(142)
 _SLOPE = const(196602)
+# The same for 6 dB, where all of the scale is straight.
+_OFFSET_6DB_MV = const(107)
+_SLOPE_6DB = const(105481)
 
 
 def _counts(us):
@@ -103,8 +106,13 @@ def vref_of(word):
     return _VREF_MV - offset if word >> 12 & 1 else _VREF_MV + offset
 
 
-def _line(raw, vref):
-    return (vref * _SLOPE // 4096 * raw + FULL // 2) // FULL + _OFFSET_MV
+def _line(raw, vref, slope, offset):
+    return (vref * slope // 4096 * raw + 32768) // 65536 + offset
+
+
+def millivolts_6db(raw, vref=_VREF_MV):
+    """Return the mV at the pin for the 12-bit code ``raw`` of ADC1 at 6 dB."""
+    return _line(raw, vref, _SLOPE_6DB, _OFFSET_6DB_MV)
 
 
 def millivolts(raw, vref=_VREF_MV):
@@ -113,7 +121,7 @@ def millivolts(raw, vref=_VREF_MV):
     ``vref`` is the chip's reference in mV. The top code, 3056 to 3212 mV, means "or more".
     """
     if raw < _CURVED:
-        return _line(raw, vref)
+        return _line(raw, vref, _SLOPE, _OFFSET_MV)
     raw = min(raw, _FULL_CODE)
     i = (raw - _CURVED) // _STEP
     past = (raw - _CURVED) % _STEP
@@ -123,7 +131,8 @@ def millivolts(raw, vref=_VREF_MV):
     curve = (here * (_STEP - past) + there * past + 100 * _STEP) // (200 * _STEP)
     if i:
         return curve
-    return (_line(raw, vref) * (_STEP - past) + curve * past + _STEP // 2) // _STEP
+    line = _line(raw, vref, _SLOPE, _OFFSET_MV)
+    return (line * (_STEP - past) + curve * past + _STEP // 2) // _STEP
 
 
 def to_millivolts(burst, vref):
