@@ -29,8 +29,8 @@ def choose_slot():
         with open("/slot") as file:
             first = file.read(1)
     except OSError:
-        first = "a"
-    for slot in (first, "b" if first == "a" else "a"):
+        first = ""
+    for slot in "ba" if first == "b" else "ab":
         try:
             os.stat("/%s/manifest.json" % slot)
             return slot
