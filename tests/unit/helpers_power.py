@@ -3,7 +3,8 @@
 from evse import ticks
 from evse.power import allocate
 from evse.power.readings import EV, MAINS, Readings
-from evse.power.regulator import NORMAL, SMART, Regulator
+from evse.power.regulator import Regulator
+from evse.power.views import SMART
 
 VALID_MS = 11_000
 STEP_MS = 100
