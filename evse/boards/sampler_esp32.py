@@ -2,9 +2,9 @@
 
 ``machine.ADC`` takes 40 to 100 us per reading and cannot tell when it sampled. Here a conversion
 is started and read through the registers of the RTC controller, about 10 us, between two readings
-of the PWM's own counter, with interrupts held off so that the three belong together. ``machine.ADC``
-must have read each pin once before: that powers the converter and sets attenuation, 12 bits and
-control by software.
+of the PWM's own counter, with interrupts held off so that the three belong together.
+``machine.ADC`` must have read each pin once before: that powers the converter and sets
+attenuation, 12 bits and control by software.
 """
 
 from array import array

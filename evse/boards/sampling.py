@@ -1,7 +1,7 @@
 """Sampling the pilot: which conversions count, and what their codes mean in millivolts.
 
-The PWM period is counted by a 16-bit counter: 0 at the rising edge, ``duty`` at the falling edge. A
-conversion counts when the counter, read before its start and after its end, lay in the settled
+The PWM period is counted by a 16-bit counter: 0 at the rising edge, ``duty`` at the falling edge.
+A conversion counts when the counter, read before its start and after its end, lay in the settled
 rest of one and the same part both times. A conversion that was held up is thereby dropped, not
 misread. The board's sampler and the twin's use the same margins.
 """
@@ -144,7 +144,7 @@ def to_millivolts(burst, vref):
 
 
 class Synth:
-    """Bursts as a board would take them from a pilot of given voltages, for the simulated board."""
+    """Bursts as a board would take them from a pilot of given voltages; the twin's sampler."""
 
     _CYCLE = _counts(CONVERT_US + 8)  # from one conversion to the next: 50 in a period
     _CONVERT = _counts(CONVERT_US)
