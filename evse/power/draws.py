@@ -181,7 +181,7 @@ class Draws:
                 continue
             asked += 1
             best = max(best, moved)
-            if 4 * moved >= 3 * expected:
+            if 3 * expected <= 4 * moved <= 8 * expected:  # more than twice is not the car alone
                 answers += 1
             elif 4 * moved < expected:
                 silent += 1
@@ -213,9 +213,10 @@ class Draws:
             self.likely[at] = min(self.likely[at], grant)
             if expected < EVIDENCE_DA:
                 continue
-            # Near the whole of it, it draws its grant; less, and what was seen stands.
-            if moved + _PROGRESS_DA >= expected or (expected <= ASK_DA and 4 * moved >= 3 * expected):
-                self.likely[at] = grant
+            if 3 * expected <= 4 * moved <= 8 * expected:
+                # What is missing of a rise may still come; of a fall nothing is counted on.
+                rest = max(0, expected - moved) if self._expected[at] > 0 else 0
+                self.likely[at] = grant - rest
         self.proven[i] = 1
         self.deaf[i] = 0
         self._settle(i, grant)
