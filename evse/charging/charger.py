@@ -58,8 +58,8 @@ class Charger:
 
     Inputs, each set by the owner of the fact: ``access`` (0 off, 1 on, 2 pause), ``faults`` (bits
     of evse.charging.faults; the charger itself sets RCM_TRIPPED, PILOT and STALL and clears the
-    latter two), ``min_da``, ``cable_da`` and ``max_da`` (dA), permission by ``grant``. ``trip`` and
-    ``acknowledged`` belong to the guard's handshake.
+    latter two), ``min_da``, ``cable_da`` and ``max_da`` (dA), permission by ``grant``. The guard
+    sets ``trip`` and may take back ``c1``; ``acknowledged`` is the trip that was obeyed.
 
     Outputs: ``duty`` (of 65536), ``connect`` (pilot), ``c1``, ``c2`` (contactors), ``state`` and
     ``state_since``, ``reason`` (why it does not charge), ``offered_da`` (0 when nothing is
@@ -104,7 +104,7 @@ class Charger:
         self._stop_by = 0
 
     def grant(self, da, valid_until, reason):
-        """Permit ``da`` dA until the tick ``valid_until``; 0 asks for a stop, because of ``reason``.
+        """Permit ``da`` dA until the tick ``valid_until``; 0 asks for a stop, for ``reason``.
 
         A grant below ``min_da`` counts as 0. It takes effect with the next step.
         """

@@ -53,7 +53,7 @@ AT_ONCE = _mask(STOPS_AT_ONCE)
 
 
 def legacy_id(bits):
-    """Return the id clients know for the highest of the faults in ``bits``, 0 when none has one."""
+    """Return the id clients know for the highest fault in ``bits``, 0 when none has one."""
     number = 0
     for fault in FAULTS:
         if bits & fault[0] and fault[1] > number:

@@ -29,13 +29,11 @@ def later(now, ms):
 
 
 def sooner(wait, now, deadline):
-    """Return the smaller of ``wait`` and the ms until ``deadline``, in whole cycles of 10 ms.
+    """Return the smaller of ``wait`` and the ms until ``deadline`` (ahead), in cycles of 10 ms.
 
     Whole cycles, so that who jumps over idle time acts when one who steps each 10 ms would.
     """
     left = (deadline - now) & _MASK
-    if left >= _HALF:
-        return _CYCLE_MS
     if left >= wait:
         return wait
     left = (left + 9) // 10 * 10

@@ -1,7 +1,7 @@
 """The control pilot: currents as duty cycles, millivolts as levels, the car's diode, debouncing.
 
-Amplitudes are millivolts at the ADC pin, 1723 mV + 0.1299 of the pilot's own voltage, so 12 V reads
-3281 (or full scale), 9 V 2892, 6 V 2502, 3 V 2112, 0 V 1723 and -12 V 164.
+Amplitudes are millivolts at the ADC pin, 1723 mV + 0.1299 of the pilot's own voltage, so 12 V
+reads 3281 (or full scale), 9 V 2892, 6 V 2502, 3 V 2112, 0 V 1723 and -12 V 164.
 """
 
 from array import array
@@ -21,9 +21,9 @@ LEVEL_UNKNOWN = const(7)  # too few samples to tell
 
 INVALID_LIMIT_MS = const(1000)  # of levels other than A, B, C that a session survives in any 3 s
 
-# A level counts once every sample of this span shows it. On the 10 ms cycle that is the fifth burst,
-# 40 ms after the first; the 5 ms of slack let it still be the fifth when a stall delayed the
-# first, and 30 ms of disturbance never reach it.
+# A level counts once every sample of this span shows it. On the 10 ms cycle that is the fifth
+# burst, 40 ms after the first; the 5 ms of slack let it still be the fifth when a stall delayed
+# the first, and 30 ms of disturbance never reach it.
 _SETTLE_MS = const(35)
 
 # A level is left downwards 30 mV (0.23 V) below where it is entered upwards. There is no slack
@@ -77,9 +77,9 @@ class Pilot:
     """What the pilot says, from bursts of samples taken every 10 ms.
 
     ``level`` is the debounced level and ``since`` the tick of the first sample that showed it;
-    ``raw`` is the level of the newest burst. ``diode`` is True once the car's diode is proven;
-    ``no_diode`` is True while the newest burst's negative part is wrong. ``reproven`` is True once
-    the diode has been seen again since ``prove_again``. ``invalid_ms`` is the time within the last 3 s (up to
+    ``raw`` is the level of the newest burst. ``diode`` is True once the car's diode is proven,
+    ``no_diode`` while the newest burst's negative part is wrong, ``reproven`` once the diode has
+    been seen again since ``prove_again``. ``invalid_ms`` is the time within the last 3 s (up to
     3.03 s) during which the level was neither A, B nor C, short disturbances included.
     """
 
@@ -226,7 +226,5 @@ class Pilot:
                 self._slot = slot
                 self.invalid_ms -= slots[slot]
                 slots[slot] = 0
-            if not self.invalid_ms:
-                # Start of a clean record: where the slots begin no longer matters.
-                self._fill = 0
-                return
+                if not self.invalid_ms:
+                    return  # a clean record starts with an empty slot, whenever that is

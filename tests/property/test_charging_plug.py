@@ -10,11 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "unit"))
 
-from evse import reasons  # noqa: E402
-from evse.charging import faults  # noqa: E402
-from evse.charging.charger import ACCESS_ON, STATE_A, STATE_B, STATE_B1, STATE_C, STATE_C1  # noqa: E402
-from evse.charging.pilot import FULL, LEVEL_B, Pilot, duty_of  # noqa: E402
-from helpers_charging import MASK, MV, NO_DIODE_MV, Plug, fill  # noqa: E402
+from evse import reasons
+from evse.charging import faults
+from evse.charging.charger import ACCESS_ON, STATE_A, STATE_B, STATE_B1, STATE_C, STATE_C1
+from evse.charging.pilot import FULL, LEVEL_B, Pilot, duty_of
+from helpers_charging import MASK, MV, NO_DIODE_MV, Plug, fill
 
 NOW = st.one_of(st.integers(0, MASK), st.integers(MASK - 30000, MASK))
 INT32 = st.integers(-(2**31), 2**31 - 1)
@@ -79,7 +79,8 @@ class TheRules(RuleBasedStateMachine):
         charger = self.plug.charger
         charger.faults = charger.faults | bit if on else charger.faults & ~bit
 
-    @rule(low=st.sampled_from((164, 164, 294, NO_DIODE_MV, 1723)), n=st.sampled_from((16, 16, 3, 1, 0)))
+    @rule(low=st.sampled_from((164, 164, 294, NO_DIODE_MV, 1723)),
+          n=st.sampled_from((16, 16, 3, 1, 0)))
     def board(self, low, n):
         self.plug.low_mv = low
         self.plug.n = n
@@ -201,10 +202,11 @@ class Checked(Plug):
             self.rule(charger.duty == FULL and charger.offered_da == 0, "steady +12 V")
         else:
             least = max(charger.min_da, 60)
-            self.rule(0 < charger.duty <= duty_of(max(charger.offered_da, 60)), "duty of the offer")
+            self.rule(charger.offered_da >= least, "0 is no duty")
+            self.rule(0 < charger.duty <= duty_of(max(charger.offered_da, 60)), "no more than said")
             self.rule(charger.offered_da <= min(self.granted, charger.cable_da, 800), "permitted")
             self.rule(not self.expired, "an expired grant offers nothing")
-            self.rule(min(self.granted, charger.cable_da) >= least, "0 is no duty")
+            self.rule(min(self.granted, charger.cable_da) >= least, "enough is permitted")
             if charger.offered_da > 320 and charger.state == STATE_B:
                 self.rule(pilot.diode or pilot.level > 2, "32 A until the diode is proven")
         if offered and charger.offered_da > offered:
@@ -259,4 +261,24 @@ def test_invalid_ms_is_the_time_of_the_last_three_seconds(now, changes):
             bad = sum(spans[-300:]), sum(spans[-303:])
             assert bad[0] <= pilot.invalid_ms <= bad[1]
             spans.append(10 if level > 2 else 0)
+            now = (now + 10) & MASK
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(now=NOW, changes=st.lists(st.tuples(st.integers(0, 6), st.integers(1, 250)), max_size=40))
+def test_invalid_ms_does_not_depend_on_how_often_bursts_come(now, changes):
+    often, seldom = Pilot(), Pilot()
+    burst = array("i", (16, 2502, 2502, 16, 164, 164))
+    mv = (3281, 2892, 2502, 2112, 1723, 164, 1000)
+    for _ in range(10):
+        often.feed(burst, FULL, now)
+        seldom.feed(burst, FULL, now)
+        now = (now + 10) & MASK
+    for level, cycles in changes:
+        burst[1] = burst[2] = mv[level]
+        for cycle in range(cycles):
+            often.feed(burst, FULL, now)
+            if cycle == 0:
+                seldom.feed(burst, FULL, now)
+                assert often.invalid_ms == seldom.invalid_ms
             now = (now + 10) & MASK

@@ -198,6 +198,7 @@ def test_a_closing_that_races_with_a_trip_is_taken_back():
     plug.rcm = True
     plug.stepping = False
     plug.run(10)
+    plug.rcm = False
     plug.charger.c1 = True  # what an interrupted step might still have written
     plug.run(10)
     assert not plug.charger.c1
@@ -212,6 +213,49 @@ def test_a_second_equal_trip_is_obeyed_too():
         plug.run(30)
         assert plug.charger.faults & 16
         plug.charger.faults = 0
+
+
+def test_an_equal_trip_before_the_next_step_is_obeyed_too():
+    plug = Plug().charge()
+    plug.rcm = True
+    plug.run(10)
+    plug.charger.faults = 0
+    plug.stepping = False
+    plug.rcm = False
+    plug.run(10)
+    assert plug.guard.tripped == 0
+    plug.rcm = True
+    plug.run(10)
+    plug.stepping = True
+    plug.run(10)
+    assert plug.charger.faults & 16
+
+
+def test_nothing_closes_while_a_trip_stands():
+    plug = Plug().plug()
+    plug.guard.check = lambda now, rcm: 0  # it has not looked again yet
+    plug.charger.trip = plug.charger.acknowledged = reasons.GUARD_LEVEL
+    plug.run(2000, 2)
+    assert plug.charger.state == STATE_B
+    plug.charger.trip = plug.charger.acknowledged = 0
+    plug.run(20)
+    assert plug.charger.state == STATE_C
+
+
+def test_a_trip_cleared_while_the_charger_looks_is_nothing():
+    plug = Plug().plug()
+    plug.charger.acknowledged = reasons.GUARD_LEVEL  # the guard took back its trip in between
+    plug.run(10)
+    assert plug.charger.acknowledged == 0
+    assert plug.charger.state == STATE_B
+
+
+def test_a_fault_that_stands_already_is_not_told_twice():
+    plug = Plug().charge()
+    plug.run(100, 4).run(100, 1)
+    plug.charger.trip = reasons.GUARD_PILOT
+    plug.run(10)
+    assert plug.codes().count(reasons.FAULT_SET) == 1
 
 
 def test_after_each_trip_the_state_is_safe_and_says_why():

@@ -102,7 +102,8 @@ def test_level_limits_upwards():
 
 def test_levels_of_the_tolerances_of_the_standard():
     feed = Feed()
-    for decivolts, level in ((110, 0), (100, 1), (80, 1), (70, 2), (55, 2), (40, 3), (22, 3), (10, 4)):
+    for decivolts, level in ((110, 0), (100, 1), (80, 1), (70, 2), (55, 2), (40, 3), (22, 3),
+                             (10, 4)):
         assert feed.seen(1723 + decivolts * 12987 // 1000) == level, decivolts
 
 
@@ -167,8 +168,10 @@ def test_leaving_c_bouncing_between_a_and_b_is_one_change():
 def test_plugging_needs_a_whole_run_of_one_level():
     feed = Feed().level(100, 0)
     for _ in range(20):
-        feed.level(20, 1).level(20, 0)
-    assert feed.pilot.level == pilot.LEVEL_A
+        assert feed.level(20, 1).pilot.level == pilot.LEVEL_A
+        assert feed.level(20, 0).pilot.level == pilot.LEVEL_A
+    assert feed.level(40, 1).pilot.level == pilot.LEVEL_A
+    assert feed.level(10, 1).pilot.level == pilot.LEVEL_B
 
 
 def test_too_few_samples_are_unknown_after_30_ms():

@@ -1,4 +1,4 @@
-"""Timing clauses with stalls, jumping over idle time, and what the 10 ms path may not do: allocate.
+"""Timing clauses with stalls, jumping over idle time, and that the 10 ms path allocates nothing.
 
 A world in ms: the car's level changes at any ms, bursts come when the timer's callback runs.
 """
@@ -177,8 +177,9 @@ def stop(plug):
 
 
 SCRIPTS = (
-    ((5000, level(0)), (2000, level(1)), (3000, permit(160)), (60000, level(2)), (8000, permit(100)),
-     (20000, permit(320)), (3000, stop), (9000, level(2)), (9000, level(1)), (9000, level(2)),
+    ((5000, level(0)), (2000, level(1)), (3000, permit(160)), (60000, level(2)),
+     (8000, permit(100)), (20000, permit(320)), (3000, stop),
+     (9000, level(2)), (9000, level(1)), (9000, level(2)),
      (5000, level(0))),
     ((3000, level(0)), (10, permit(800)), (2000, level(1)), (100000, level(2)), (60, permit(700)),
      (40000, permit(640)), (40000, permit(800)), (40000, diode(NO_DIODE_MV)), (30000, level(1)),
@@ -188,7 +189,8 @@ SCRIPTS = (
      (16000, level(1)), (10, permit(60, 1230)), (9000, level(2)), (3000, level(1))),
     ((3000, level(0)), (10, permit(250)), (1000, level(1)), (4000, level(2)), (50, level(4)),
      (30000, level(1)), (3000, level(2)), (20, rcm(True)), (5000, rcm(False)),
-     (5000, put("faults", 0)), (4000, level(1)), (3000, level(2)), (12000, put("access", 2)),
+     (5000, put("faults", 0)), (4000, level(1)), (3000, level(2)), (1230, stop), (4000, level(3)),
+     (20000, level(1)), (3000, level(2)), (12000, put("access", 2)),
      (9000, put("access", 1)), (50, level(5)), (1500, level(1)), (5000, level(2))),
 )
 
