@@ -38,8 +38,9 @@ run: lib/.done ## firmware and simulated world; ARGS="--headless --auto ..."
 test: lint ## lint, unit, property, system, browser and image tests
 	@$(PY) -m pytest $(ARGS)
 
-lint: lib/.done typings/.done ## ruff and pyright
+lint: lib/.done typings/.done ## ruff, the compiler and pyright
 	@$(VENV)/bin/ruff check .
+	@$(PY) tools/build.py sim >/dev/null
 	@$(VENV)/bin/pyright --pythonpath $(PY)
 
 typings/.done: $(VENV)/.done

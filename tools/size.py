@@ -12,7 +12,6 @@ import pty
 import subprocess
 import sys
 import tty
-from pathlib import Path
 
 import build
 import image
