@@ -203,7 +203,7 @@ class Checked(Plug):
         else:
             least = max(charger.min_da, 60)
             self.rule(charger.offered_da >= least, "0 is no duty")
-            self.rule(0 < charger.duty <= duty_of(max(charger.offered_da, 60)), "no more than said")
+            self.rule(0 < charger.duty <= duty_of(max(charger.offered_da, 60)), "not more")
             self.rule(charger.offered_da <= min(self.granted, charger.cable_da, 800), "permitted")
             self.rule(not self.expired, "an expired grant offers nothing")
             self.rule(min(self.granted, charger.cable_da) >= least, "enough is permitted")
