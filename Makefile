@@ -35,8 +35,9 @@ lib: lib/.done ## install the device libraries into lib/
 run: lib/.done ## firmware and simulated world; ARGS="--headless --auto ..."
 	@$(PY) tools/twin/run.py $(ARGS)
 
-test: lint ## lint, unit, property, system, browser and image tests
-	@$(PY) -m pytest $(ARGS)
+# A choice of tests (ARGS="-k pilot") cannot cover everything, so only the whole run is held to it.
+test: lint ## lint, then all tests; ARGS="-k pilot" for some
+	@$(PY) -m pytest $(if $(ARGS),$(ARGS),--cov --cov-report=term-missing:skip-covered)
 
 lint: lib/.done typings/.done ## ruff, the compiler and pyright
 	@$(VENV)/bin/ruff check .
