@@ -12,11 +12,11 @@ import sys
 import zlib
 from pathlib import Path
 
-import image
 import pytest
 from littlefs import LittleFS
 
 import build
+import image
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARD_IN_A_FILE = Path(__file__).parent / "board_in_a_file.py"
