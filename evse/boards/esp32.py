@@ -16,7 +16,6 @@ from micropython import const
 
 from evse import ticks
 from evse.boards import sampling
-from evse.boards.board import Board
 from evse.boards.sampler_esp32 import Sampler
 
 # GPIO numbers of SmartEVSE v3.0. "low" are outputs without a user yet: display in reset.
@@ -117,8 +116,13 @@ class _Port:
             self._uart.readinto(self._junk)
 
 
-class Esp32(Board):
-    """A board with the parts of SmartEVSE v3; subclasses give name and pins."""
+class Esp32:
+    """A board with the parts of SmartEVSE v3; ``evse.boards.board`` says what each call does.
+
+    Subclasses give name and pins.
+    """
+
+    name = ""
 
     def __init__(self, pins):
         self._c1 = Pin(pins["c1"], Pin.OUT, value=0)
@@ -131,11 +135,9 @@ class Esp32(Board):
         machine.freq(240_000_000)
         self._duty = sampling.FULL
         self._window = array("i", (0,) * 4)
-        self._latching = True
-        self._changed_us = time.ticks_us()
-        sampling.windows(self._duty, sampling.SETTLE_US, sampling.CONVERT_US, self._window)
         self._pwm = PWM(Pin(pins["pilot"]), freq=_PILOT_HZ, duty_u16=65535)
         self._check_pwm(pins["pilot"])
+        self._put_duty(sampling.FULL)
         self._leds = [PWM(Pin(pins[colour]), freq=_LED_HZ, duty_u16=0)
                       for colour in ("red", "green", "blue")]
         self._backlight = PWM(Pin(pins["backlight"]), freq=_LED_HZ, duty_u16=0)
@@ -185,12 +187,12 @@ class Esp32(Board):
         return _Tick(callback, self.safe)
 
     def sample_pilot(self, burst):
-        if self._latching:
-            if time.ticks_diff(time.ticks_us(), self._changed_us) < _LATCH_US:
-                for i in range(6):
-                    burst[i] = 0
-                return
+        if self._latching and time.ticks_diff(time.ticks_us(), self._changed_us) >= _LATCH_US:
             self._latching = False
+        if self._changing or self._latching:
+            for i in range(6):
+                burst[i] = 0
+            return
         self._sampler.burst(self._window, burst)
         sampling.to_millivolts(burst, self._vref)
 
@@ -224,15 +226,17 @@ class Esp32(Board):
         return pressed
 
     def set_pilot(self, duty):
-        if duty == self._duty:
-            return
-        # The tick may come between any two lines: no sample counts from here on.
-        self._changed_us = time.ticks_us()
-        self._latching = True
+        if duty != self._duty:
+            self._put_duty(duty)
+
+    def _put_duty(self, duty):
+        self._changing = True  # the tick may come between any two lines
         self._duty = duty
         sampling.windows(duty, sampling.SETTLE_US, sampling.CONVERT_US, self._window)
         self._pwm.duty_u16(min(duty, 65535))  # the driver makes 65535 a steady level
         self._changed_us = time.ticks_us()
+        self._latching = True
+        self._changing = False
 
     def connect_pilot(self, on):
         self._pilot_off.value(not on)
@@ -259,12 +263,15 @@ class Esp32(Board):
         self._pilot_off.value(1)
         try:
             self.set_lock(0)
-            self.set_pilot(sampling.FULL)
+            self._put_duty(sampling.FULL)  # even if it is so already: this may interrupt set_pilot
         except Exception:
             pass  # the pilot's switch is open already; whoever called has the real problem
 
     def rs485(self):
         return self._bus
+
+    def display(self):
+        return None
 
     def http_address(self):
         return ("0.0.0.0", 80) if self._wlan else None
@@ -280,6 +287,9 @@ class Esp32(Board):
 
     def data_dir(self):
         return "/data"
+
+    def settings_overrides(self):
+        return None
 
     def power_returned(self):
         """True unless this is a soft reset.

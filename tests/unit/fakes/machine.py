@@ -1,0 +1,159 @@
+"""Stands for MicroPython's machine module of the ESP32 and notes in ``log`` what is done to it.
+
+Entries are tuples: ("pin", number, level) for an output, ("in", number, pull), ("pwm", number,
+freq, duty), ("adc", number, atten), ("uart", keywords), ("timer", id, keywords), ("send", bytes),
+("freq", hz), ("wdt", ms), ("reset",).
+"""
+
+log = []
+levels = {}  # inputs and outputs by number
+timers = {}
+mem32 = {}
+reset_reason = [1]
+
+PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
+
+
+def clear():
+    """Start a test with a fresh chip: PWM on channel 0 and timer 0, no calibration burnt."""
+    del log[:]
+    levels.clear()
+    timers.clear()
+    mem32.clear()
+    mem32.update({
+        0x3FF5A00C: 0, 0x3FF5A010: 0, 0x3FF44530 + 4 * 19: 71,
+        0x3FF59000: 4, 0x3FF59140: 16 | 313 << 5 | 1 << 25,
+    })
+    reset_reason[0] = PWRON_RESET
+
+
+class Pin:
+    """A pin; ``levels`` holds what inputs read and outputs drive."""
+
+    IN, OUT, PULL_UP = 1, 3, 2
+
+    def __init__(self, number, mode=None, pull=None, value=None):
+        self.number = number
+        if mode == Pin.OUT:
+            self.value(value)
+        elif mode == Pin.IN:
+            log.append(("in", number, pull))
+
+    def value(self, level=None):
+        if level is None:
+            return levels.get(self.number, 1)
+        levels[self.number] = int(level)
+        log.append(("pin", self.number, int(level)))
+        return None
+
+
+class PWM:
+    """A PWM output."""
+
+    def __init__(self, pin, freq, duty_u16):
+        self._number, self._freq = pin.number, freq
+        self.duty_u16(duty_u16)
+
+    def duty_u16(self, duty):
+        assert 0 <= duty <= 65535
+        log.append(("pwm", self._number, self._freq, duty))
+
+
+class ADC:
+    """A converter input."""
+
+    ATTN_6DB, ATTN_11DB = 2, 3
+
+    def __init__(self, pin, atten):
+        self._entry = ("adc", pin.number, atten)
+
+    def read(self):
+        log.append(self._entry)
+        return 0
+
+
+class Timer:
+    """A hardware timer; a test fires it by calling ``timers[id].fire()``."""
+
+    ONE_SHOT, PERIODIC = 0, 1
+
+    def __init__(self, number, **keywords):
+        self._number = number
+        self._callback = None
+        timers[number] = self
+        if keywords:
+            self.init(**keywords)
+
+    def init(self, **keywords):
+        self._callback = keywords.pop("callback")
+        log.append(("timer", self._number, keywords))
+
+    def fire(self):
+        callback = self._callback
+        assert callback
+        callback(self)
+
+
+class UART:
+    """A serial port; ``sending`` tells whether bits are still going out."""
+
+    def __init__(self, number, **keywords):
+        self.number = number
+        self.sending = False
+        self.received = b""
+        log.append(("uart", number, keywords))
+
+    def write(self, buf):
+        log.append(("send", bytes(buf)))
+        self.sending = True
+        return len(buf)
+
+    def txdone(self):
+        return not self.sending
+
+    def any(self):
+        return len(self.received)
+
+    def readinto(self, buf):
+        if not self.received:
+            return None
+        n = min(len(buf), len(self.received))
+        buf[:n] = self.received[:n]
+        self.received = self.received[n:]
+        return n
+
+
+class WDT:
+    """The watchdog."""
+
+    def __init__(self, timeout):
+        log.append(("wdt", timeout))
+
+    def feed(self):
+        log.append(("feed",))
+
+
+def freq(hz):
+    log.append(("freq", hz))
+
+
+def unique_id():
+    return b"\x24\x0a\xc4\x00\x12\x67"
+
+
+def reset_cause():
+    return reset_reason[0]
+
+
+def reset():
+    log.append(("reset",))
+
+
+def disable_irq():
+    log.append(("irq", 0))
+    return 7
+
+
+def enable_irq(state):
+    assert state == 7
+    log.append(("irq", 1))

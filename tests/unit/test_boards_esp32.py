@@ -1,0 +1,446 @@
+"""The boards with an ESP32, on fakes that note what is done to the chip and in which order."""
+
+import asyncio
+import time
+from array import array
+
+import helpers_boards
+import micropython
+
+from evse.boards import board, devkit, esp32, sampling, smartevse_v3
+
+V31 = 4 << 9
+
+
+class Sampler:
+    """Stands for the native sampler: codes to be read, and what it was asked."""
+
+    code = 0
+    burst_codes = (0,) * 6
+    asked = []
+
+    def __init__(self, pad):
+        assert pad == 3
+
+    def burst(self, window, burst):
+        Sampler.asked.append(list(window))
+        for i in range(6):
+            burst[i] = self.burst_codes[i]
+
+    def read(self, pad):
+        Sampler.asked.append(pad)
+        return self.code
+
+
+def _board(chip=0, module=smartevse_v3):
+    """Return (board, log of the machine) of a board just created."""
+    machine, _ = helpers_boards.fresh(chip)
+    esp32.Sampler = Sampler
+    Sampler.code = 0
+    Sampler.burst_codes = (0,) * 6
+    del Sampler.asked[:]
+    return module.create(), machine.log
+
+
+def _outputs(log):
+    return [entry for entry in log if entry[0] in ("pin", "pwm")]
+
+
+def _settle():
+    """Let the new duty be taken over: two periods of the PWM."""
+    time.sleep_us(2200)
+
+
+def _raises(kind, call, *arguments):
+    try:
+        call(*arguments)
+    except kind as problem:
+        return problem
+    raise AssertionError("nothing was raised")
+
+
+def test_contactors_open_before_anything_else():
+    for module, chip in ((smartevse_v3, 0), (smartevse_v3, V31), (devkit, 0)):
+        _, log = _board(chip, module)
+        assert log[:2] == [("pin", 32, 0), ("pin", 27, 0)]
+        assert not [entry for entry in log if entry[:2] in (("pin", 32), ("pin", 27))
+                    and entry[2]]
+
+
+def test_the_pilot_is_off_before_its_pwm_which_is_the_first():
+    _, log = _board()
+    pwms = [entry for entry in log if entry[0] == "pwm"]
+    assert pwms[0] == ("pwm", 19, 1000, 65535)
+    assert log.index(("pin", 15, 1)) < log.index(pwms[0])
+    assert [entry for entry in log if entry[:2] == ("pin", 15)] == [("pin", 15, 1)]
+
+
+def test_only_the_pwm_touches_the_pilots_pin():
+    it, log = _board()
+    it.set_pilot(17476)
+    it.connect_pilot(True)
+    it.buttons()
+    it.rs485().write(b"x")
+    it.set_lock(1)
+    it.reset()
+    touching = [entry for entry in log if entry[0] in ("pin", "in", "pwm", "adc")
+                and entry[1] == 19]
+    assert touching and {entry[0] for entry in touching} == {"pwm"}
+    assert {entry[2] for entry in touching} == {1000}
+
+
+def test_no_pin_has_two_users():
+    for chip in (0, V31):
+        _, log = _board(chip)
+        users = [entry[1] for entry in log if entry[0] in ("pin", "in", "adc")]
+        users += list({entry[1] for entry in log if entry[0] == "pwm"})
+        users += [entry[2][key] for entry in log if entry[0] == "uart" for key in ("tx", "rx")]
+        assert sorted(set(users)) == sorted(users), users
+
+
+def test_the_chips_own_pins_are_left_alone():
+    for chip, reserved in ((0, {1, 3, 6, 7, 8, 9, 10, 11}), (V31, {1, 3, 6, 7, 8, 11, 16, 17})):
+        _, log = _board(chip)
+        used = {entry[1] for entry in log if entry[0] in ("pin", "in", "adc", "pwm")}
+        assert not used & reserved
+
+
+def test_a_pwm_on_another_counter_is_refused():
+    for address, value in ((0x3FF44530 + 4 * 19, 72), (0x3FF59000, 5), (0x3FF59140, 13),
+                           (0x3FF59140, 16 | 1 << 23), (0x3FF59000, 0)):
+        machine, _ = helpers_boards.fresh()
+        machine.mem32[address] = value
+        _raises(RuntimeError, smartevse_v3.create)
+        assert machine.levels[32] == machine.levels[27] == 0 and machine.levels[15] == 1
+
+
+def test_pin_maps():
+    v30, v31 = smartevse_v3.pins(0), smartevse_v3.pins(V31)
+    same = ("c1", "c2", "pilot_off", "pilot", "lock_in", "tx", "send", "buttons")
+    assert all(v30[key] == v31[key] for key in same)
+    assert [v30[key] for key in ("rcm", "switch", "rx", "lock_a", "lock_b")] == [13, 16, 23, 17, 18]
+    assert [v31[key] for key in ("rcm", "switch", "rx", "lock_a", "lock_b")] == [38, 23, 37, 10, 9]
+    assert 18 in v31["low"] and 5 in v30["low"]
+    assert smartevse_v3.pins(3 << 9) == smartevse_v3.pins(5 << 9) == v30
+
+
+def test_pins_without_pull_up_ask_for_none():
+    _, log = _board(V31)
+    pulls = {entry[1]: entry[2] for entry in log if entry[0] == "in"}
+    assert pulls[38] is None and pulls[35] is None and pulls[23] == 2
+
+
+def test_the_bus_names_its_pins():
+    for chip, rx in ((0, 23), (V31, 37)):
+        _, log = _board(chip)
+        (uart,) = [entry for entry in log if entry[0] == "uart"]
+        assert uart[1] == 1 and uart[2]["tx"] == 21 and uart[2]["rx"] == rx
+        assert uart[2]["baudrate"] == 9600
+        assert log.index(("pin", 22, 0)) < log.index(uart)
+
+
+def test_the_bus_turns_to_receive_when_the_last_bit_is_out():
+    it, log = _board()
+    timers = helpers_boards.machine.timers
+    port = it.rs485()
+    del log[:]
+    assert port.write(b"12345678") == 8
+    assert log[0] == ("pin", 22, 1)
+    assert log[1] == ("timer", 2, {"mode": 0, "period": 8 * 1042, "tick_hz": 1_000_000})
+    assert log[2] == ("send", b"12345678")
+    timers[2].fire()  # early: bits are still going out
+    assert log[3] == ("timer", 2, {"mode": 0, "period": 521, "tick_hz": 1_000_000})
+    port._uart.sending = False
+    port._uart.received = b"noise" * 20
+    timers[2].fire()
+    assert log[4:] == [("pin", 22, 0)] and port._uart.received == b""
+
+
+def test_the_bus_reads_without_waiting():
+    port = _board()[0].rs485()
+    buf = bytearray(4)
+    assert port.readinto(buf) is None
+    port._uart.received = b"abcdef"
+    assert port.readinto(buf) == 4 and buf == b"abcd"
+    port.flush_input()
+    assert port.readinto(buf) is None
+
+
+def test_safe_opens_contactors_first():
+    it, log = _board()
+    it.set_contactors(True, True)
+    it.connect_pilot(True)
+    it.set_pilot(17476)
+    it.set_lock(1)
+    del log[:]
+    it.safe()
+    assert log[:3] == [("pin", 32, 0), ("pin", 27, 0), ("pin", 15, 1)]
+    assert ("pwm", 19, 1000, 65535) in log
+    levels = helpers_boards.machine.levels
+    assert levels[17] == levels[18]
+
+
+def test_safe_does_not_raise():
+    it, log = _board()
+    it.set_pilot(17476)
+
+    class Broken:
+        def duty_u16(self, duty):
+            raise RuntimeError("PWM is inactive")
+
+    it._pwm = Broken()
+    del log[:]
+    it.safe()
+    assert log[:3] == [("pin", 32, 0), ("pin", 27, 0), ("pin", 15, 1)]
+    burst = array("i", (9,) * 6)
+    _settle()
+    it.sample_pilot(burst)
+    assert list(burst) == [0] * 6  # nobody knows what the pilot does now
+
+
+def test_safe_wins_over_a_duty_it_interrupted():
+    it, log = _board()
+    pwm = it._pwm
+
+    class Interrupting:
+        def duty_u16(self, duty):
+            it._pwm = pwm
+            it.safe()
+            pwm.duty_u16(duty)
+
+    it._pwm = Interrupting()
+    it.set_pilot(17476)
+    it.safe()
+    assert [entry for entry in log if entry[0] == "pwm" and entry[1] == 19][-1][3] == 65535
+    assert helpers_boards.machine.levels[15] == 1
+
+
+def test_reset_is_safe_first_and_the_flash_strap_low():
+    it, log = _board()
+    it.set_contactors(True, True)
+    it.set_led(255, 255, 255)
+    del log[:]
+    it.reset()
+    assert log[:3] == [("pin", 32, 0), ("pin", 27, 0), ("pin", 15, 1)]
+    assert log[-1] == ("reset",)
+    assert [entry for entry in log if entry[1:2] == (12,)][-1] == ("pwm", 12, 5000, 0)
+
+
+def test_outputs():
+    it, log = _board()
+    del log[:]
+    it.set_contactors(True, False)
+    it.connect_pilot(True)
+    it.connect_pilot(False)
+    it.set_led(255, 0, 1)
+    it.set_backlight(128)
+    assert log == [("pin", 32, 1), ("pin", 27, 0), ("pin", 15, 0), ("pin", 15, 1),
+                   ("pwm", 2, 5000, 65535), ("pwm", 4, 5000, 0), ("pwm", 12, 5000, 257),
+                   ("pwm", 14, 5000, 128 * 257)]
+
+
+def test_lock():
+    it, _ = _board(V31)
+    levels = helpers_boards.machine.levels
+    for drive, a, b in ((1, 0, 1), (-1, 1, 0), (0, 1, 1)):
+        it.set_lock(drive)
+        assert (levels[10], levels[9]) == (a, b)
+
+
+def test_pilot_duty_is_written_on_change_only():
+    it, log = _board()
+    del log[:]
+    for duty in (17476, 17476, 0, 0, 65536, 65536):
+        it.set_pilot(duty)
+    assert [entry[3] for entry in log] == [17476, 0, 65535]
+
+
+def test_no_sample_counts_until_a_new_duty_is_out():
+    it, _ = _board()
+    Sampler.burst_codes = (8, 3000, 3010, 8, 30, 40)
+    burst = array("i", (9,) * 6)
+    it.sample_pilot(burst)
+    assert list(burst) == [0] * 6 and not Sampler.asked
+    _settle()
+    it.sample_pilot(burst)
+    assert burst[0] == 8 and Sampler.asked == [[0, 65536, 0, 0]]
+    it.set_pilot(17476)
+    it.sample_pilot(burst)
+    assert list(burst) == [0] * 6
+    _settle()
+    it.sample_pilot(burst)
+    assert Sampler.asked[-1][1] == 17476
+    assert list(burst) == [8, sampling.millivolts(3000), sampling.millivolts(3010), 8,
+                           sampling.millivolts(30), sampling.millivolts(40)]
+
+
+def test_the_chips_reference_is_used():
+    helpers_boards.fresh()
+    esp32.Sampler = Sampler
+    helpers_boards.machine.mem32[0x3FF5A010] = 0x1F00
+    it = smartevse_v3.create()
+    Sampler.burst_codes = (8, 3000, 3000, 0, 0, 0)
+    burst = array("i", (0,) * 6)
+    _settle()
+    it.sample_pilot(burst)
+    assert burst[1] == sampling.millivolts(3000, 995) != sampling.millivolts(3000)
+
+
+def test_the_driver_has_read_each_analog_pin_once():
+    _, log = _board()
+    assert [entry for entry in log if entry[0] == "adc"] == [
+        ("adc", 39, 3), ("adc", 34, 2), ("adc", 36, 2)]
+
+
+def test_proximity():
+    it, _ = _board()
+    for code, mv in ((2844, 1336), (447, 300), (4095, 3300), (-1, 3300)):
+        Sampler.code = code
+        assert abs(it.proximity_mv() - mv) <= 1
+    assert Sampler.asked == [6] * 4
+
+
+def test_temperature():
+    it, _ = _board()
+    for code, dc in ((1487, 250), (2237, 574), (-1, 1250)):
+        Sampler.code = code
+        assert abs(it.temperature_dc() - dc) <= 1, (code, it.temperature_dc())
+    assert Sampler.asked == [0] * 3
+
+
+def test_inputs():
+    it, _ = _board()
+    levels = helpers_boards.machine.levels
+    assert (it.rcm_fault(), it.switch_pressed(), it.lock_sense(), it.buttons()) == (
+        True, False, True, 0)
+    levels.update({13: 0, 16: 0, 35: 0, 0: 0})
+    assert (it.rcm_fault(), it.switch_pressed(), it.lock_sense(), it.buttons()) == (
+        False, True, False, 1)
+    levels.update({0: 1, 25: 0})
+    assert it.buttons() == 2
+    levels.update({33: 0})
+    assert it.buttons() == 6
+
+
+def test_the_tick_calls_back_then_releases_its_waiter():
+    it, log = _board()
+    order = []
+
+    async def run():
+        tick = it.start_tick(lambda: order.append("callback"))
+        timer = helpers_boards.machine.timers[1]
+        task = asyncio.create_task(wait(tick))
+        await asyncio.sleep(0)
+        assert not order
+        timer.fire()
+        await task
+
+    async def wait(tick):
+        await tick.wait()
+        order.append("waiter")
+
+    asyncio.run(run())
+    assert order == ["callback", "waiter"]
+    assert ("timer", 1, {"mode": 1, "period": 10}) in log
+
+
+def test_a_tick_that_raises_is_safe_and_ends_its_waiter():
+    it, _ = _board()
+    it.set_contactors(True, True)
+
+    def fail():
+        raise ValueError("guard")
+
+    async def run():
+        tick = it.start_tick(fail)
+        helpers_boards.machine.timers[1].fire()
+        levels = helpers_boards.machine.levels
+        assert levels[32] == levels[27] == 0 and levels[15] == 1
+        await tick.wait()
+
+    assert _raises(ValueError, asyncio.run, run()).args == ("guard",)
+
+
+def test_the_radio_is_on_before_the_loop_and_joining_does_not_wait():
+    it, _ = _board()
+    log = helpers_boards.network.log
+    assert log == [("hostname", "SmartEVSE-%d" % 0x1267), ("active", True)]
+    del log[:]
+    it.start_network("home", "secret")
+    it.start_network("home", "secret")
+    assert log == [("connect", "home", "secret")]
+    it.start_network("other", "secret")
+    assert log[1:] == [("disconnect",), ("connect", "other", "secret")]
+    assert it.http_address() == ("0.0.0.0", 80)
+
+
+def test_it_runs_without_a_radio():
+    machine, network = helpers_boards.fresh()
+    network.broken[0] = True
+    it = smartevse_v3.create()
+    it.start_network("home", "secret")
+    assert it.http_address() is None and it._joined is None
+    assert ("connect", "home", "secret") not in network.log
+
+
+def test_identity_and_services():
+    it, log = _board()
+    assert it.serial == 0x1267 and it.name == "smartevse_v3" and it.data_dir() == "/data"
+    assert _board(0, devkit)[0].name == "devkit"
+    assert ("freq", 240_000_000) in log
+    it, log = _board()
+    it.watchdog(3000)()
+    assert log[-2:] == [("wdt", 3000), ("feed",)]
+    assert 0 <= it.now() < 1 << 30
+
+
+def test_only_a_soft_reset_was_asked_for():
+    it, _ = _board()
+    reason = helpers_boards.machine.reset_reason
+    for cause, returned in ((1, True), (2, True), (3, True), (4, True), (0, True), (5, False)):
+        reason[0] = cause
+        assert it.power_returned() is returned
+
+
+def test_the_interface_is_complete():
+    wanted = [name for name in dir(board.Board) if name[0] != "_"]
+    assert "safe" in wanted
+    for module in (smartevse_v3, devkit):
+        it, _ = _board(0, module)
+        for name in wanted:
+            assert hasattr(it, name), name
+        assert it.display() is None and it.settings_overrides() is None
+
+
+def test_the_control_path_allocates_nothing():
+    it, log = _board()
+    burst = array("i", (0,) * 6)
+    Sampler.burst_codes = (8, 3000, 3010, 8, 30, 40)
+    _settle()
+    it.sample_pilot(burst)
+
+    class Quiet:
+        def value(self, level=None):
+            return 1
+
+        def duty_u16(self, duty):
+            pass
+
+    class QuietSampler:
+        def burst(self, window, burst):
+            burst[0] = 8
+
+    it._c1 = it._c2 = it._pilot_off = it._rcm = it._pwm = Quiet()
+    it._sampler = QuietSampler()
+    micropython.heap_lock()
+    try:
+        it.sample_pilot(burst)
+        it.set_contactors(True, False)
+        it.connect_pilot(True)
+        it.rcm_fault()
+        it.set_pilot(17476)
+        it.sample_pilot(burst)
+        it.now()
+    finally:
+        micropython.heap_unlock()
+    assert burst[0] == 0
