@@ -94,7 +94,7 @@ class _Port:
 
     def _arm(self, us):
         self._timer.init(mode=Timer.ONE_SHOT, period=us, tick_hz=1_000_000,
-                         callback=self._on_sent)
+                         callback=self._on_sent)  # pyright: ignore[reportCallIssue]
 
     def _sent(self, _):
         if not self._uart.txdone():

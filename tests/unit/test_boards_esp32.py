@@ -4,9 +4,9 @@ import asyncio
 import time
 from array import array
 
-import helpers_boards
 import micropython
 
+import helpers_boards
 from evse.boards import board, devkit, esp32, sampling, smartevse_v3
 
 V31 = 4 << 9
@@ -118,8 +118,9 @@ def test_pin_maps():
     v30, v31 = smartevse_v3.pins(0), smartevse_v3.pins(V31)
     same = ("c1", "c2", "pilot_off", "pilot", "lock_in", "tx", "send", "buttons")
     assert all(v30[key] == v31[key] for key in same)
-    assert [v30[key] for key in ("rcm", "switch", "rx", "lock_a", "lock_b")] == [13, 16, 23, 17, 18]
-    assert [v31[key] for key in ("rcm", "switch", "rx", "lock_a", "lock_b")] == [38, 23, 37, 10, 9]
+    moved = ("rcm", "switch", "rx", "lock_a", "lock_b")
+    assert [v30[key] for key in moved] == [13, 16, 23, 17, 18]
+    assert [v31[key] for key in moved] == [38, 23, 37, 10, 9]
     assert 18 in v31["low"] and 5 in v30["low"]
     assert smartevse_v3.pins(3 << 9) == smartevse_v3.pins(5 << 9) == v30
 
@@ -192,6 +193,7 @@ def test_safe_does_not_raise():
     del log[:]
     it.safe()
     assert log[:3] == [("pin", 32, 0), ("pin", 27, 0), ("pin", 15, 1)]
+    Sampler.burst_codes = (8, 3000, 3010, 8, 30, 40)
     burst = array("i", (9,) * 6)
     _settle()
     it.sample_pilot(burst)
@@ -272,6 +274,23 @@ def test_no_sample_counts_until_a_new_duty_is_out():
     assert Sampler.asked[-1][1] == 17476
     assert list(burst) == [8, sampling.millivolts(3000), sampling.millivolts(3010), 8,
                            sampling.millivolts(30), sampling.millivolts(40)]
+
+
+def test_no_sample_counts_while_a_new_duty_is_written():
+    it, _ = _board()
+    Sampler.burst_codes = (8, 3000, 3010, 8, 30, 40)
+    burst = array("i", (9,) * 6)
+    _settle()
+    it.sample_pilot(burst)
+    assert burst[0] == 8
+
+    class Interrupted:
+        def duty_u16(self, duty):
+            it.sample_pilot(burst)
+
+    it._pwm = Interrupted()
+    it.set_pilot(17476)
+    assert list(burst) == [0] * 6
 
 
 def test_the_chips_reference_is_used():

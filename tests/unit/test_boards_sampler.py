@@ -1,12 +1,12 @@
-"""The native sampler, on registers that are plain memory: the converter is always done or never."""
+"""The native sampler on registers in memory: the converter is always done, or never."""
 
 import struct
 from array import array
 
-import helpers_boards
 import micropython
 import uctypes
 
+import helpers_boards
 from evse.boards import sampler_esp32, sampling
 
 DONE = 0x10000
