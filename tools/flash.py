@@ -1,8 +1,10 @@
 """Write a board over its serial port.
 
 ``flash`` writes interpreter and firmware; what the board keeps (NVS, /data) stays unless --full.
-``deploy`` writes only the app, into the slot that is not in use, and then makes it the one in use:
-power may fail at any moment before that and the old app starts.
+``deploy`` writes only the app, into the slot that is not in use, checks what arrived and then puts
+it in use: power may fail at any moment before that, and the old app starts.
+
+Talking to the board interrupts its firmware, which opens the contactors first.
 """
 
 import argparse
@@ -16,104 +18,185 @@ from pathlib import Path
 import build
 import image
 
-_RENAME = "import os; os.rename('/slot.new', '/slot')"
+# What runs on the board. It goes there as a file: other users of the host see command lines.
+_LOOK = """
+import json
+def look():
+    try:
+        with open("/slot") as file:
+            slot = "b" if file.read(1) == "b" else "a"
+    except OSError:
+        return None
+    for name in (slot, "b" if slot == "a" else "a"):
+        try:
+            with open("/" + name + "/manifest.json") as file:
+                return [name, json.load(file)["board"]]
+        except (OSError, ValueError, KeyError):
+            pass
+    return [slot, None]
+print(json.dumps(look()))
+"""
 _FORGET = """
 import os
 def forget(path):
-    for name, kind, *_ in os.ilistdir(path):
-        child = path + '/' + name
-        if kind == 0x4000:
+    for entry in list(os.ilistdir(path)):
+        child = path + "/" + entry[0]
+        if entry[1] == 0x4000:
             forget(child)
         else:
             os.remove(child)
     os.rmdir(path)
 try:
-    forget('/%s')
+    os.stat("/%(slot)s")
 except OSError:
     pass
+else:
+    forget("/%(slot)s")
+"""
+_CHECK = """
+import binascii, hashlib, json
+def check(slot):
+    buffer = bytearray(1024)
+    with open(slot + "manifest.json") as file:
+        files = json.load(file)["files"]
+    for name in files:
+        digest = hashlib.sha256()
+        with open(slot + name, "rb") as file:
+            while True:
+                count = file.readinto(buffer)
+                if not count:
+                    break
+                digest.update(memoryview(buffer)[:count])
+        if binascii.hexlify(digest.digest()).decode() != files[name]:
+            raise OSError(name + " arrived broken")
+check("/%(slot)s/")
+"""
+_USE = """
+import os
+with open("/slot.new", "w") as file:
+    file.write("%(slot)s")
+os.rename("/slot.new", "/slot")
 """
 _SETTINGS = """
 import json, os
 try:
-    stored = json.load(open('/data/settings.json'))
+    with open("/data/settings.json") as file:
+        stored = json.load(file)
 except (OSError, ValueError):
-    stored = {'version': 1}
-stored.setdefault('settings', {}).update(json.loads(%r))
-with open('/data/settings.json.new', 'w') as file:
+    stored = {"version": 1}
+stored.setdefault("settings", {}).update(json.loads(%(settings)r))
+with open("/data/settings.json.new", "w") as file:
     json.dump(stored, file)
-os.rename('/data/settings.json.new', '/data/settings.json')
+os.rename("/data/settings.json.new", "/data/settings.json")
+"""
+_START_FILES = """
+import os
+for name in ("boot.py", "main.py"):
+    os.rename("/new." + name, "/" + name)
 """
 
 
-def run(tool, *arguments):
-    """Run a tool of the venv on the terminal; Problem when it fails."""
-    command = [str(Path(sys.executable).parent / tool), *arguments]
-    if subprocess.run(command, check=False).returncode:
-        raise build.Problem("%s failed; see above" % tool)
+def tool(name):
+    """Path of a tool of the venv."""
+    return str(Path(sys.executable).parent / name)
 
 
 def esptool(port, *arguments):
-    """Run esptool on the board at ``port``."""
-    run("esptool", "--chip", "esp32", "--port", port, "--baud", "460800", *arguments)
+    """Run esptool on the board at ``port``, on the terminal."""
+    command = [tool("esptool"), "--chip", "esp32", "--port", port, "--baud", "460800", *arguments]
+    if subprocess.run(command, check=False).returncode:
+        raise build.Problem("esptool failed; see above")
 
 
-def board_exec(port, code):
-    """Run ``code`` on the board without restarting it; returns what it printed.
+def mpremote(port, *arguments):
+    """Run mpremote on the board at ``port``; returns what it printed.
 
-    The firmware makes its outputs safe when it is interrupted. A soft reset is avoided, because it
-    would pull the pilot low.
+    Always without a soft reset, which would pull the pilot low on a board under power.
     """
-    tool = str(Path(sys.executable).parent / "mpremote")
-    done = subprocess.run([tool, "connect", port, "resume", "exec", code], text=True,
+    done = subprocess.run([tool("mpremote"), "connect", port, "resume", *arguments], text=True,
                           capture_output=True, check=False)
     if done.returncode:
-        raise build.Problem("the board at %s does not answer:\n%s" % (port, done.stderr.strip()))
+        detail = (done.stderr or done.stdout).strip()
+        raise build.Problem("the board at %s failed:\n%s" % (port, detail))
     return done.stdout
+
+
+def on_board(port, code, **values):
+    """Run ``code`` on the board, ``values`` put in; returns what it printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "script.py"
+        script.write_text(code % values if values else code)
+        return mpremote(port, "run", str(script))
+
+
+def has_our_files(start):
+    """True when ``start``, the first two blocks of the partition, begin our file system.
+
+    Stock MicroPython's file system has another size and cannot be kept.
+    """
+    blocks = image.partition("vfs")[1] // image.BLOCK
+    at = start.find(b"littlefs")
+    # After the magic: a tag, then version, block size and block count.
+    return at >= 0 and int.from_bytes(start[at + 20:at + 24], "little") == blocks
 
 
 def flash(arguments):
     """Write the whole image, or all of it but what the board keeps."""
+    port = arguments.port
     data = image.image(arguments.board)
     vfs_at, _ = image.partition("vfs")
     with tempfile.TemporaryDirectory() as folder:
-        def part(name, start, end):
-            path = Path(folder) / name
+        def part(start, end):
+            path = Path(folder) / ("%x" % start)
             path.write_bytes(data[start:end])
             return "0x%X" % start, str(path)
 
         if arguments.full:
-            esptool(arguments.port, "write-flash", *part("all", 0, image.FLASH))
+            esptool(port, "write-flash", *part(0, image.FLASH))
             return
-        parts = [*part("boot", image.BASE_AT, image.partition("nvs")[0]),
-                 *part("app", image.APP_AT, vfs_at)]
-        kept = Path(folder) / "superblock"
-        esptool(arguments.port, "read-flash", "0x%X" % vfs_at, str(image.BLOCK), str(kept))
-        has_files = b"littlefs" in kept.read_bytes()
-        if not has_files:
-            parts += part("vfs", vfs_at, image.FLASH)
-        esptool(arguments.port, "write-flash", *parts)
-    if has_files:
-        deploy(arguments)
+        parts = [*part(image.BASE_AT, image.partition("nvs")[0]), *part(image.APP_AT, vfs_at)]
+        kept = Path(folder) / "kept"
+        esptool(port, "read-flash", "0x%X" % vfs_at, str(2 * image.BLOCK), str(kept))
+        keep = has_our_files(kept.read_bytes())
+        if not keep:
+            parts += part(vfs_at, image.FLASH)
+        esptool(port, "write-flash", *parts)
+    if keep:
+        deploy(arguments, start_files=True)
 
 
-def deploy(arguments):
-    """Write the app into the slot that is not in use, then put it in use and restart."""
-    tree = build.build(arguments.board) / build.SLOT
-    active = board_exec(arguments.port, "print(open('/slot').read(1))").strip()
+def deploy(arguments, start_files=False):
+    """Write the app into the slot that is not in use, put it in use and restart.
+
+    ``start_files`` also renews /boot.py and /main.py, which no update over the air touches.
+    """
+    port = arguments.port
+    wanted = settings(arguments)
+    found = json.loads(on_board(port, _LOOK))
+    if not found:
+        raise build.Problem("no MicroEVSE on the board at %s: run make flash PORT=%s"
+                            % (port, port))
+    active, board = found
+    if board not in (None, arguments.board):
+        raise build.Problem("this board runs %s, not %s: give BOARD=%s, or make flash FULL=1"
+                            % (board, arguments.board, board))
     spare = "b" if active == "a" else "a"
-    print("slot %s is in use: writing slot %s" % (active, spare), flush=True)
-    board_exec(arguments.port, _FORGET % spare)
+    tree = build.build(arguments.board)
+    print("slot %s is in use: writing slot %s (half a minute)" % (active, spare), flush=True)
+    on_board(port, _FORGET, slot=spare)
     with tempfile.TemporaryDirectory() as folder:
         staged = Path(folder) / spare
-        staged.symlink_to(tree)
-        run("mpremote", "connect", arguments.port, "resume", "fs", "cp", "-r", str(staged), ":/")
-    wanted = settings(arguments)
+        staged.symlink_to(tree / build.SLOT)
+        mpremote(port, "fs", "cp", "-r", str(staged), ":/")
+    on_board(port, _CHECK, slot=spare)
+    if start_files:
+        for name in ("boot.py", "main.py"):
+            mpremote(port, "fs", "cp", str(tree / name), ":/new." + name)
+        on_board(port, _START_FILES)
     if wanted:
-        board_exec(arguments.port, _SETTINGS % json.dumps(wanted))
-    board_exec(arguments.port, "open('/slot.new', 'w').write('%s')" % spare)
-    board_exec(arguments.port, _RENAME)
-    run("mpremote", "connect", arguments.port, "resume", "exec", "--no-follow",
-        "import machine; machine.reset()")
+        on_board(port, _SETTINGS, settings=json.dumps(wanted))
+    on_board(port, _USE, slot=spare)
+    mpremote(port, "exec", "--no-follow", "import machine; machine.reset()")
     print("slot %s is in use now" % spare)
 
 
