@@ -8,6 +8,7 @@ import ast
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,9 @@ MARK = "\x1eRESULT "
 PURE = ("test_charging_", "test_power_", "test_ticks")
 TESTDATA = ROOT / os.environ.get("TESTDATA", "../shared/testdata")
 TIME_LIMIT_S = 300
+TAIL = 2000
+BROWSERS = ("chromium", "chromium-browser", "google-chrome",
+            "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
 sys.path.insert(0, str(ROOT / "tests" / "system"))
 from twin_fixture import twin  # noqa: E402, F401
@@ -51,6 +55,17 @@ def micropython():
 def sim_build():
     """Directory of the simulated board's slot, freshly built."""
     return _build()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Path of the browser; a test that needs one fails with what to install."""
+    for name in BROWSERS:
+        found = shutil.which(name)
+        if found:
+            return found
+    pytest.fail("no browser found: apt-get install chromium (macOS: install Google Chrome)",
+                pytrace=False)
 
 
 def pytest_configure(config):
@@ -113,16 +128,16 @@ def _run(path, names):
         output, end = done.stdout, "the interpreter ended with %d" % done.returncode
     except subprocess.TimeoutExpired as problem:
         output, end = (problem.stdout or b"").decode(errors="replace"), "it took too long"
-    results = {name: {"state": "failed", "text": "%s before this test ran\n%s" % (end, output[-2000:])}
-               for name in names}
+
+    def lost(when):
+        return {"state": "failed", "text": "%s %s\n%s" % (end, when, output[-TAIL:])}
+
+    results = {name: lost("before this test ran") for name in names}
     for line in output.split("\n"):  # splitlines would take the mark for an end of line
         if line.startswith(MARK):
             result = json.loads(line[len(MARK):])
-            if result["state"] == "started":
-                result = {"state": "failed", "text": "%s during this test\n%s" % (end, output[-2000:])}
-                results[json.loads(line[len(MARK):])["test"]] = result
-            else:
-                results[result["test"]] = result
+            name = result["test"]
+            results[name] = lost("during this test") if result["state"] == "started" else result
     return results
 
 
