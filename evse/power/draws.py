@@ -28,7 +28,7 @@ EVIDENCE_DA = const(10)
 # So much more or less is offered to see whether a car follows.
 ASK_DA = const(15)
 # A car draws up to so much less than its pilot allows and still uses all of it.
-_USED_DA = const(5)
+USED_DA = const(5)
 _PROGRESS_DA = const(5)
 
 
@@ -40,7 +40,8 @@ class Draws:
     it is stopped. ``moving[i]`` is RISING, FALLING or UNSURE while EVSE ``i`` may not have
     followed its last change, else 0.
     ``proven[i]`` is 1 when the last sample showed that it follows its pilot, ``refused[i]`` when it
-    showed that it does not, ``deaf[i]`` while it has not answered a lowering.
+    showed that it does not. ``deaf[i]`` is 1 while it has not answered a lowering, ``vain[i]`` when
+    the time of a lowering ended from which no answer could be expected.
     """
 
     def __init__(self, allocate):
@@ -52,6 +53,7 @@ class Draws:
         self.proven = array("i", (0,) * EVSES)
         self.refused = array("i", (0,) * EVSES)
         self.deaf = array("i", (0,) * EVSES)
+        self.vain = array("i", (0,) * EVSES)
         self._deadline = array("i", (0,) * EVSES)
         self._best = array("i", (0,) * EVSES)
         self._starts = array("i", (0,) * EVSES)
@@ -140,7 +142,7 @@ class Draws:
     def idle(self, i, grant, mask):
         """True when EVSE ``i`` is thought to leave part of its ``grant`` unused on every phase."""
         for phase in range(3):
-            if mask & (1 << phase) and self.likely[3 * i + phase] >= grant - _USED_DA:
+            if mask & (1 << phase) and self.likely[3 * i + phase] >= grant - USED_DA:
                 return False
         return True
 
@@ -153,6 +155,7 @@ class Draws:
         for i in range(count):
             self.proven[i] = 0
             self.refused[i] = 0
+            self.vain[i] = 0
             if self._news[i]:
                 self._news[i] = 0
                 for at in range(3 * i, 3 * i + 3):
@@ -193,12 +196,15 @@ class Draws:
         self._best[i] = max(best, self._best[i])
         if answered and (finished or not going_on):
             self._answered(i, amps, grant)
+            self.proven[i] = 0 if self.idle(i, grant, mask or 7) else 1
         elif ticks.due(now, self._deadline[i]):
             if going_on:
                 self._deadline[i] = ticks.add(now, _GOING_ON_MS)
             elif self._starts[i]:
                 self._wait_again(i, amps, grant, now)
             else:
+                fell = self.moving[i] == FALLING
+                self.vain[i] = 1 if fell and not self._sure[i] else 0
                 self._unanswered(i, grant, asked > 0 and silent == asked)
 
     def _answered(self, i, amps, grant):
@@ -217,7 +223,6 @@ class Draws:
                 # What is missing of a rise may still come; of a fall nothing is counted on.
                 rest = max(0, expected - moved) if self._expected[at] > 0 else 0
                 self.likely[at] = grant - rest
-        self.proven[i] = 1
         self.deaf[i] = 0
         self._settle(i, grant)
 
@@ -226,7 +231,7 @@ class Draws:
         for at in range(3 * i, 3 * i + 3):
             before = grant - self._expected[at]
             self.likely[at] = min(self.likely[at], grant)
-            if silent and before < grant and self.likely[at] >= before - _USED_DA:
+            if silent and before < grant and self.likely[at] >= before - USED_DA:
                 # It did not draw what it had either, or it would have followed.
                 self.likely[at] = max(0, before - ASK_DA)
                 self.refused[i] = 1

@@ -38,6 +38,13 @@ class Limits:
         self._until[slot] = until
         return True
 
+    def optional(self, code, da):
+        """Set the ceiling named ``code`` to ``da``; 0 withdraws it."""
+        if da:
+            self.claim(code, da)
+        else:
+            self.withdraw(code)
+
     def withdraw(self, code):
         """Remove the ceiling named ``code``, if there is one."""
         for slot in range(self._used):

@@ -10,7 +10,7 @@ from array import array
 from micropython import const
 
 from evse import reasons, ticks
-from evse.power.draws import ASK_DA, EVSES, Draws
+from evse.power.draws import ASK_DA, EVSES, USED_DA, Draws
 from evse.power.limits import Limits
 from evse.power.patience import Patience
 from evse.power.readings import EV, MAINS
@@ -124,6 +124,9 @@ class Regulator:
                 until = expiry
         for i in range(len(self.evses)):
             self.grant_until[i] = until
+            if self.evses[i].wants and self.grant_reason[i] == reasons.NONE:
+                reason = reasons.LIMIT_SHORTAGE if self._paused[i] else reasons.NO_GRANT
+                self._grant(i, 0, reason, reason, now)
         return wait
 
     # ---- without a sample ----
@@ -136,11 +139,11 @@ class Regulator:
         limits = self.limits[i]
         limits.claim(reasons.LIMIT_MAX, min(params.max_da, view.max_da))
         limits.claim(reasons.LIMIT_CABLE, view.cable_da)
-        self._optional(limits, reasons.LIMIT_OVERRIDE, view.override_da)
-        self._optional(limits, reasons.LIMIT_TEMPERATURE, view.temperature_da)
-        self._optional(limits, reasons.LIMIT_CIRCUIT, params.circuit_da)
-        self._optional(limits, reasons.LIMIT_METER_LOST, low if blind and not smart else 0)
-        self._optional(limits, reasons.LIMIT_START, low if smart and not view.charging else 0)
+        limits.optional(reasons.LIMIT_OVERRIDE, view.override_da)
+        limits.optional(reasons.LIMIT_TEMPERATURE, view.temperature_da)
+        limits.optional(reasons.LIMIT_CIRCUIT, params.circuit_da)
+        limits.optional(reasons.LIMIT_METER_LOST, low if blind and not smart else 0)
+        limits.optional(reasons.LIMIT_START, low if smart and not view.charging else 0)
         high = limits.lowest(now, 0x7FFFFFF)
         self._low[i] = low
         self._high[i] = high
@@ -159,13 +162,6 @@ class Regulator:
             self._grant(i, 0, limits.winner, limits.winner, now)
         elif grant > high:
             self._grant(i, high, limits.winner, limits.winner, now)
-
-    @staticmethod
-    def _optional(limits, code, da):
-        if da:
-            limits.claim(code, da)
-        else:
-            limits.withdraw(code)
 
     def _follow_ceilings(self, now):
         """No measurement counts: everyone who wants gets the lowest of the ceilings."""
@@ -192,8 +188,7 @@ class Regulator:
     # ---- with a sample ----
 
     def _sample(self, now):
-        readings = self._readings
-        amps = readings.amps[MAINS]
+        amps = self._readings.amps[MAINS]
         count = len(self.evses)
         draws = self._draws
         if self._gap:
@@ -236,13 +231,18 @@ class Regulator:
 
     def _lower(self, i, amps, now):
         """EVSE ``i`` uses a phase above the limit: take off what is still missing."""
+        draws = self._draws
         low = self._low[i]
         grant = self.grant_da[i]
         target = self._target[i]
         self._patience.no_room(i)
         self._asked_from[i] = 0
-        if self._draws.deaf[i]:
+        if draws.deaf[i]:
             target = min(target, low)
+        elif draws.vain[i]:
+            target = min(target, max(low, grant - ASK_DA))
+        elif target < grant and not draws.metered(i) and draws.idle(i, grant, self._mask[i] or 7):
+            target -= USED_DA  # its draw was never seen exactly
         if target >= low:
             self._strikes[i] = 0
             self._grant(i, target, reasons.LIMIT_MAINS, reasons.LIMIT_MAINS, now)
@@ -277,6 +277,8 @@ class Regulator:
         self._strikes[i] += 1
         if self._strikes[i] >= _STRIKES:
             self._stop(i, now)
+        else:
+            self._grant(i, self._low[i], reasons.LIMIT_MAINS, reasons.LIMIT_MAINS, now)
 
     def _stop(self, i, now):
         self._strikes[i] = 0
@@ -296,8 +298,6 @@ class Regulator:
                 if not self.grant_da[i]:
                     self._need[i] += _ADMIT_DA
                     self._most[i] = max(self._most[i], self._need[i])
-            elif self.evses[i].wants and self._high[i] >= self._low[i]:
-                self._grant(i, 0, reasons.LIMIT_SHORTAGE, reasons.LIMIT_MAINS, now)
         if not wanting:
             return
         self._allocate.free(count, self.params.mains_da - _MARGIN_DA, amps, self._draws.least,
