@@ -12,7 +12,7 @@ _CHIP = 0x3FF5A00C  # eFuse word; bits 9-11 tell the package, 4 is the chip of b
 
 
 def outputs_safe():
-    """Contactors open, pilot off, lock at rest, blue LED low (its pin straps the flash voltage)."""
+    """Contactors open, pilot off, lock at rest, blue LED low (it straps the flash voltage)."""
     low = [32, 27, 12]
     if machine.mem32[_CHIP] >> 9 & 7 == 4:
         low += [9, 10]
@@ -24,7 +24,7 @@ def outputs_safe():
 
 
 def choose_slot():
-    """Return the slot /slot names, the other one when that holds no app, None when neither does."""
+    """Return the slot that /slot names, the other when it holds no app, None when neither does."""
     try:
         with open("/slot") as file:
             first = file.read(1)

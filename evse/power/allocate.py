@@ -1,8 +1,8 @@
 """Sharing of the current: the plain form, which is the oracle for ``allocate_native``.
 
 Everything is an ``array('i')`` that the caller owns; nothing is allocated. Per-phase arrays of all
-EVSEs are laid out ``[3 * evse + phase]``. Masks are bits 1, 2, 4 for L1, L2, L3; a mask of 0 counts
-as all three. ``room`` has four elements: dA left on L1, L2, L3, and left for their sum. Native
+EVSEs are laid out ``[3 * evse + phase]``. Masks are bits 1, 2, 4 for L1, L2, L3; a mask of 0 is
+all three. ``room`` has four elements: dA left on L1, L2, L3, and left for their sum. Native
 integers wrap at 32 bits on the board, so values are held within +-EDGE on the way in.
 """
 
@@ -17,8 +17,9 @@ def track(count, amps, last, drawn, grant, moving, mask):
     """Carry the estimated draw of EVSEs on the move along with the mains meter.
 
     While ``moving[i]`` is RISING or FALLING, a change in that direction of the mains current on a
-    phase that EVSE ``i`` may use is taken as its own, as far as it leads towards ``grant[i]``. What
-    one EVSE took, the next cannot take. Less than NOISE is nobody's: taken again and again it would wear the estimate away.
+    phase that EVSE ``i`` may use is its own, as far as it leads towards ``grant[i]``. What one
+    EVSE took, the next cannot take. Less than NOISE is nobody's: taken again and again it would
+    wear the estimate away.
     ``last`` (3), the mains currents of the sample before, is replaced by ``amps`` (3).
     """
     for phase in range(3):

@@ -264,8 +264,12 @@ def test_the_wifi_password_is_asked_for_not_shown(monkeypatch, board, new_app):
     shown = []
     monkeypatch.setattr(flash.getpass, "getpass", lambda prompt: "s3cret'\"%\\")
     run = subprocess.run
-    monkeypatch.setattr(flash.subprocess, "run",
-                        lambda command, **options: shown.append(command) or run(command, **options))
+
+    def look_on(command, **options):
+        shown.append(command)
+        return run(command, **options)
+
+    monkeypatch.setattr(flash.subprocess, "run", look_on)
     one = board()
     arguments = Arguments(one.port)
     arguments.wifi_ssid = "House"

@@ -8,6 +8,7 @@ import struct
 import urllib.parse
 
 import pytest
+
 from twin_fixture import Twin
 
 PATIENCE_S = 20  # a connection still open after this long has not been freed

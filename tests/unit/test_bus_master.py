@@ -1,12 +1,12 @@
 """The bus master against scripted slaves on simulated time."""
 
-from helpers_bus import SDM630_CURRENT, Wire, frame, reply, run_for
 from umodbus import functions
 
 from evse import ticks
 from evse.bus import meters
 from evse.bus.master import BadSample, Master, Slave
 from evse.bus.rtu import ExceptionReply, Link, WrongLength
+from helpers_bus import SDM630_CURRENT, Wire, frame, reply, run_for
 
 ENERGY = bytes.fromhex("46f0943d")  # 30794.12 kWh
 PDU = functions.read_input_registers(0, 2)

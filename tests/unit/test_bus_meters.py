@@ -10,7 +10,6 @@ import random
 import struct
 
 import testdata
-
 from evse.bus import meters
 from evse.bus.master import BadSample
 from evse.bus.rtu import crc16

@@ -3,6 +3,9 @@
 import asyncio
 import gc
 
+from evse import ticks
+from evse.net import web
+from evse.net.web import WebServer
 from helpers_net import (
     Answer,
     FakeCommand,
@@ -12,10 +15,6 @@ from helpers_net import (
     request,
     serve,
 )
-
-from evse import ticks
-from evse.net import web
-from evse.net.web import WebServer
 
 GET = b"GET /settings HTTP/1.0\r\n\r\n"
 
