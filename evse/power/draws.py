@@ -80,11 +80,6 @@ class Draws:
         self.deaf[i] = 0
         self._settle(i, draw)
 
-    def restart(self, amps):
-        """Forget the mains currents from before a gap; ``amps`` (3) is the first after it."""
-        for phase in range(3):
-            self._last[phase] = amps[phase]
-
     def commanded(self, i, old, new, mask, now):
         """The grant of the charging EVSE ``i`` was changed from ``old`` to ``new`` dA.
 
@@ -201,7 +196,7 @@ class Draws:
             if going_on:
                 self._deadline[i] = ticks.add(now, _GOING_ON_MS)
             elif self._starts[i]:
-                self._wait_again(i, amps, grant, now)
+                self._wait_again(i, grant, now)
             else:
                 fell = self.moving[i] == FALLING
                 self.vain[i] = 1 if fell and not self._sure[i] else 0
@@ -238,10 +233,9 @@ class Draws:
         self.deaf[i] = 1 if silent and self._sure[i] else 0
         self._settle(i, grant)
 
-    def _wait_again(self, i, amps, grant, now):
+    def _wait_again(self, i, grant, now):
         """The car did not start yet; what the house did meanwhile was not the car's."""
         starts = self._starts[i] - 1
-        self.restart(amps)
         self.started(i, grant, now)
         self._starts[i] = starts
 

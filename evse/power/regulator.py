@@ -193,7 +193,6 @@ class Regulator:
         draws = self._draws
         if self._gap:
             self._gap = False
-            draws.restart(amps)
             for i in range(count):
                 if self._charging[i]:
                     draws.assume(i, self.grant_da[i])

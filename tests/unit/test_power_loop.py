@@ -163,8 +163,11 @@ def test_a_slow_car_is_waited_for_not_pushed():
     loop.load = [30, 20, 10]
     loop.run(200)
     loop.load[0] += 100
-    loop.run(60)
-    assert loop.stops == 0 and 110 <= loop.grant <= 120
+    low = loop.grant
+    for _ in range(60):
+        loop.run(1)
+        low = min(low, loop.grant)
+    assert loop.stops == 0 and 110 <= low <= loop.grant <= 120
 
 
 def test_a_noisy_meter_does_not_make_it_creep():

@@ -331,6 +331,16 @@ def test_one_overload_at_min_between_good_samples_never_stops():
         assert desk.sample(240) == MIN
 
 
+def test_an_overload_that_is_about_to_end_breaks_the_count():
+    desk = Desk()
+    desk.charge(150, 98)
+    assert desk.sample(298, 1000) == MIN
+    assert desk.sample(298, 1000) == MIN  # counts: with MIN there would be 26 A
+    assert desk.sample(280, 1000) == MIN  # does not: as soon as the car follows there are 24.2 A
+    assert desk.sample(298, 1000) == MIN
+    assert desk.sample(298, 1000) == 0
+
+
 def test_far_above_the_limit_the_first_sample_stops():
     desk = Desk()
     desk.charge(150, 98)
@@ -476,6 +486,24 @@ def test_room_is_taken_in_two_steps_and_only_from_a_car_that_follows():
         assert desk.sample(148) <= 123
 
 
+def test_a_car_that_did_not_follow_a_question_is_taken_to_draw_less_than_it_had():
+    desk = Desk()
+    desk.view.max_da = 320
+    desk.charge(140, 108)
+    assert desk.sample(148) == 123
+    for _ in range(4):
+        assert desk.sample(148) == 123
+    assert desk.sample(270) == 108 - 15 - 20 - 5
+
+
+def test_a_rise_far_beyond_the_question_is_not_the_answer():
+    desk = Desk()
+    desk.view.max_da = 320
+    desk.charge(140, 108)
+    assert desk.sample(148) == 123
+    assert desk.sample(183) == 123
+
+
 def test_a_small_room_must_last():
     desk = Desk()
     desk.view.max_da = 320
@@ -510,6 +538,30 @@ def test_a_measured_car_needs_no_question():
     assert desk.sample(148) == 108
     desk.ev(108)
     assert desk.sample(148) == 208
+
+
+def test_of_a_meter_at_the_car_the_careful_one_of_two_samples_counts():
+    def limited():
+        """10 A of the 18.8 A offered, 6 A of the house."""
+        desk = Desk()
+        desk.view.max_da = 320
+        desk.sample(60)
+        desk.view.charging = True
+        for _ in range(15):
+            desk.ev(min(desk.grant, 100))
+            desk.sample(60 + min(desk.grant, 100))
+        assert desk.grant == 188
+        return desk
+
+    desk = limited()
+    desk.ev(100)
+    desk.sample(110)
+    desk.ev(60)  # the car took less, but after the mains were read
+    assert desk.sample(110) == 248 - 110 + 60
+
+    desk = limited()
+    desk.ev(60)
+    assert desk.sample(260) == 100 - 10
 
 
 def test_overloads_soon_after_each_other_make_it_wait_longer_and_quiet_less():
