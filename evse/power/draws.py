@@ -1,8 +1,8 @@
 """What the cars draw, as far as it can be known.
 
 With an EV meter the draw is measured. Without one it is estimated: a car is taken to draw what it
-was seen to take. After each change of a grant the car gets time to follow, and what the mains meter
-moves in that time in the right direction is the car's. A car that follows a change by three
+was seen to take. After each change of a grant the car gets time to follow, and what the mains
+meter moves in that time in the right direction is the car's. A car that follows a change by three
 quarters follows its pilot, so it draws its grant; one that does not draws less, at its own limit.
 """
 
@@ -39,9 +39,9 @@ class Draws:
     of its grant, used to raise them. ``top[i]`` is the most it may draw on any phase, used before
     it is stopped. ``moving[i]`` is RISING, FALLING or UNSURE while EVSE ``i`` may not have
     followed its last change, else 0.
-    ``proven[i]`` is 1 when the last sample showed that it follows its pilot, ``refused[i]`` when it
-    showed that it does not. ``deaf[i]`` is 1 while it has not answered a lowering, ``vain[i]`` when
-    the time of a lowering ended from which no answer could be expected.
+    ``proven[i]`` is 1 when the last sample showed that it follows its pilot, ``refused[i]`` when
+    it showed that it does not. ``deaf[i]`` is 1 while it has not answered a lowering, ``vain[i]``
+    when the time of a lowering ended from which no answer could be expected.
     """
 
     def __init__(self, allocate):

@@ -2,9 +2,10 @@
 
 from array import array
 
-from evse.power import allocate
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from evse.power import allocate
 
 ROOM = st.integers(-100, 1500)
 INT32 = st.one_of(st.integers(-(2**31), 2**31 - 1), st.sampled_from((2**31 - 1, -(2**31), 2**27)))

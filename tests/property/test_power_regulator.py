@@ -1,12 +1,13 @@
 """Whatever the house, the meter, the car and the clock do: what holds for every grant."""
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from evse import reasons, ticks
 from evse.power import allocate
 from evse.power.readings import EV, MAINS, Readings
 from evse.power.regulator import Regulator
 from evse.power.views import NORMAL, SMART
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from helpers_power import Car, Loop
 
 MIN = 60
@@ -192,8 +193,9 @@ def test_nobody_is_stopped_for_one_sample_or_while_min_is_free(now, steps, draw,
             break
 
 
-@given(NOW, st.integers(500, 5000), st.integers(20, 200), st.sampled_from((1000, 2000, 5000, 10000)),
-       st.sampled_from((0, 2000)), st.integers(60, 320),
+@given(NOW, st.integers(500, 5000), st.integers(20, 200),
+       st.sampled_from((1000, 2000, 5000, 10000)), st.sampled_from((0, 2000)),
+       st.integers(60, 320),
        st.lists(st.tuples(st.integers(20, 60), st.integers(-100, 180)), min_size=1, max_size=5))
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_in_any_house_with_room_for_min_nothing_stops_and_every_overload_ends(
