@@ -22,7 +22,8 @@ $(VENV)/.done: tools/requirements.txt
 		{ echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
 	@echo "Setting up $(VENV) (once, about a minute)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt || \
+		{ echo "Not installed: this needs PyPI within reach, and Linux on x86-64 or macOS"; exit 1; }
 	@touch $@
 
 lib/.done: $(VENV)/.done lib/requirements.txt
