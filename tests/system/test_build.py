@@ -41,7 +41,7 @@ def test_a_mistake_is_told_with_its_line(tmp_path):
     target = tmp_path / "bad.mpy"
     target.write_bytes(b"old")
     os.utime(target, (0, 0))
-    with pytest.raises(build.Problem, match=r'"bad\.py", line 2'):
+    with pytest.raises(build.Problem, match=r'bad\.py", line 2'):
         build.compile_file(source, target, "bad.py", 2, None)
     assert not target.exists()
 
