@@ -34,6 +34,7 @@ except (ImportError, ValueError):  # a host whose processor has no native emitte
 WATCHDOG_MS = 3000
 _REPL_WATCHDOG_MS = 600_000
 _ALIVE_MS = 1500  # a vital task not seen for this long does not get the watchdog fed
+_BUS_ALIVE_MS = 5000  # longer than its restart takes
 _SAVE_MS = 60_000
 _RESTART_MS = 2000
 _POWER_RETURN_MIN_S = 10
@@ -60,6 +61,7 @@ class App:
         self.cycle = self.status.cycle = Cycle(now)
         self._burst = array("i", (0,) * 6)
         self._rcm = False
+        self._master = None
         self._seen = {"control": now, "power": now}
         self._saved = ticks.add(now, -_SAVE_MS)
 
@@ -104,7 +106,7 @@ class App:
         while True:
             now = board.now()
             self.core.second(now, board.proximity_mv(), board.temperature_dc(), self._rcm)
-            if all(ticks.diff(now, seen) < _ALIVE_MS for seen in self._seen.values()):
+            if self._all_alive(now):
                 feed()
             # Flash stalls the chip, so it is written only while no contactor is closed.
             if not self.core.charger.c1 and ticks.diff(now, self._saved) >= _SAVE_MS:
@@ -112,6 +114,13 @@ class App:
                     self._saved = now
                     self.settings.save()
             await asyncio.sleep_ms(500)
+
+    def _all_alive(self, now):
+        """True when control, regulator and, if used, the bus have run lately."""
+        for seen in self._seen.values():
+            if ticks.diff(now, seen) >= _ALIVE_MS:
+                return False
+        return not self._master or ticks.diff(now, self._master.alive_at) < _BUS_ALIVE_MS
 
     async def _bus(self):
         port = self.board.rs485()
@@ -123,15 +132,17 @@ class App:
         address = self.settings.get("mains_adr")
         master.add(meters.Meter(meters.load(name), "mains", address, self.core.command),
                    _METER_MS)
-        self.status.bus = master.quality
+        self.status.bus_rows = master.quality
+        self._master = master
         await master.run()
 
     async def _web(self):
         settings = self.settings
         if settings.get("wifi_ssid"):
             self.board.start_network(settings.get("wifi_ssid"), settings.get("wifi_password"))
-        host, port = self.board.http_address()
-        await WebServer(self.status, self.core.command, sys.path[0] + "/web").start(host, port)
+        address = self.board.http_address()
+        if address:  # none without a radio that works
+            await WebServer(self.status, self.core.command, sys.path[0] + "/web").start(*address)
 
     async def _keep(self, name, service):
         """Run a service; one that raises is journalled and started again."""

@@ -13,7 +13,7 @@ from evse.charging.pilot import Pilot
 from evse.power import readings as sources
 from evse.power.readings import Readings
 from evse.power.regulator import Regulator
-from evse.settings import Refused
+from evse.settings import LEVEL, Refused
 
 OFF, ON, PAUSE = 0, 1, 2
 
@@ -166,7 +166,7 @@ class Core:
     def _command_set(self, value, source):
         key, wanted = value
         spec = self.settings.spec(key)
-        if spec.level == "install" and source not in ("LCD", "installer"):
+        if spec[LEVEL] == "install" and source not in ("LCD", "installer"):
             raise Refused("%s can only be set at the charger or by the installer" % key, key)
         if key == "mode":
             self._command_mode(wanted, source)

@@ -55,54 +55,62 @@ GRANT = const(70)
 STORAGE = const(71)
 TASK_RESTARTED = const(72)
 
-_TEXTS = {
-    NONE: "",
-    NO_CAR: "no car connected",
-    NO_ACCESS: "switched off",
-    PAUSED: "paused",
-    FAULT: "stopped by a fault",
-    NO_GRANT: "waits for current",
-    GRANT_EXPIRED: "permission expired",
-    CAR_NOT_READY: "waits for the car",
-    NO_DIODE: "no diode seen in the car",
-    CAR_STOPPED: "the car stopped",
-    CAR_UNPLUGGED: "the car was unplugged",
-    STOP_DELAY: "pause after a stop",
-    POWER_RETURN: "waits after power returned",
-    PILOT_INVALID: "pilot signal not valid",
-    CAR_IGNORES_STOP: "the car did not stop in time",
-    COMMANDED: "stopped by command",
-    CHARGING: "charging",
-    GUARD_LEVEL: "opened: the car left state C",
-    GUARD_PILOT: "opened: pilot not valid",
-    GUARD_SHORT: "opened: pilot shorted",
-    GUARD_RCM: "opened: residual current",
-    GUARD_STALL: "opened: control stalled",
-    LIMIT_MAX: "MAX",
-    LIMIT_CABLE: "cable",
-    LIMIT_MAINS: "mains",
-    LIMIT_CIRCUIT: "circuit",
-    LIMIT_METER_LOST: "mains meter lost",
-    LIMIT_OVERRIDE: "override",
-    LIMIT_TEMPERATURE: "temperature",
-    LIMIT_START: "start of session",
-    LIMIT_SHORTAGE: "not enough current",
-    STARTED: "started",
-    STATE: "state changed",
-    METER_LOST: "meter lost",
-    METER_BACK: "meter back",
-    SETTING: "setting changed",
-    MODE: "mode changed",
-    EXCEPTION: "exception",
-    FAULT_SET: "fault set",
-    FAULT_CLEARED: "fault cleared",
-    SETTING_DROPPED: "setting dropped",
-    GRANT: "current granted",
-    STORAGE: "storage failed",
-    TASK_RESTARTED: "task restarted",
-}
+# One text, not a dict: forty short strings and their table would take four times the memory.
+_TEXTS = (
+    "\n"
+    "1 no car connected\n"
+    "2 switched off\n"
+    "3 paused\n"
+    "4 stopped by a fault\n"
+    "5 waits for current\n"
+    "6 permission expired\n"
+    "7 waits for the car\n"
+    "8 no diode seen in the car\n"
+    "9 the car stopped\n"
+    "10 the car was unplugged\n"
+    "11 pause after a stop\n"
+    "12 waits after power returned\n"
+    "13 pilot signal not valid\n"
+    "14 the car did not stop in time\n"
+    "15 stopped by command\n"
+    "16 charging\n"
+    "20 opened: the car left state C\n"
+    "21 opened: pilot not valid\n"
+    "22 opened: pilot shorted\n"
+    "23 opened: residual current\n"
+    "24 opened: control stalled\n"
+    "40 MAX\n"
+    "41 cable\n"
+    "42 mains\n"
+    "43 circuit\n"
+    "44 mains meter lost\n"
+    "45 override\n"
+    "46 temperature\n"
+    "47 start of session\n"
+    "48 not enough current\n"
+    "60 started\n"
+    "61 state changed\n"
+    "62 meter lost\n"
+    "63 meter back\n"
+    "64 setting changed\n"
+    "65 mode changed\n"
+    "66 exception\n"
+    "67 fault set\n"
+    "68 fault cleared\n"
+    "69 setting dropped\n"
+    "70 current granted\n"
+    "71 storage failed\n"
+    "72 task restarted\n"
+)
 
 
 def text(code):
     """Return the words for ``code``; an unknown code is named by its number."""
-    return _TEXTS.get(code) or ("" if code == NONE else "code %d" % code)
+    if code == NONE:
+        return ""
+    key = "\n%d " % code
+    start = _TEXTS.find(key)
+    if start < 0:
+        return "code %d" % code
+    start += len(key)
+    return _TEXTS[start : _TEXTS.find("\n", start)]

@@ -8,6 +8,8 @@ file and renamed, with the generation before it kept; what cannot be read is dro
 import json
 import os
 
+from micropython import const
+
 from evse import reasons
 
 VERSION = 1
@@ -26,49 +28,16 @@ class Refused(Exception):
         self.allowed = allowed
 
 
-class Setting:
-    """One entry of the table.
-
-    ``kind`` is "int", "enum", "str" or "secret". For an int ``allowed`` is (min, max), for an enum
-    the tuple of names, for text the greatest length. ``level`` is who may write: "drive" or
-    "install". ``lcd`` is the label of the menu, empty when the menu does not show it.
-    """
-
-    def __init__(self, key, kind, default, allowed, level, unit="", lcd=""):
-        self.key = key
-        self.kind = kind
-        self.default = default
-        self.allowed = allowed
-        self.level = level
-        self.unit = unit
-        self.lcd = lcd
-
-    def check(self, value):
-        """Return ``value`` in stored form, or raise Refused."""
-        if self.kind == "int":
-            low, high = self.allowed
-            if type(value) is str:
-                try:
-                    value = int(value)
-                except ValueError:
-                    value = None
-            if type(value) is not int or not low <= value <= high:
-                raise Refused("%s must be a number from %d to %d" % (self.key, low, high),
-                              self.key, [low, high])
-            return value
-        if type(value) is not str:
-            raise Refused("%s must be text" % self.key, self.key)
-        if self.kind == "enum":
-            for name in self.allowed:
-                if name.lower() == value.lower():
-                    return name
-            raise Refused("%s must be one of %s" % (self.key, ", ".join(self.allowed)),
-                          self.key, list(self.allowed))
-        if len(value) > self.allowed:
-            raise Refused("%s must be at most %d characters" % (self.key, self.allowed),
-                          self.key, self.allowed)
-        return value
-
+# Fields of a setting. ``KIND`` is "int", "enum", "str" or "secret". For an int ``ALLOWED`` is (min,
+# max), for an enum the tuple of names, for text the greatest length. ``LEVEL`` is who may write:
+# "drive" or "install". ``LCD`` is the label of the menu, empty when the menu does not show it.
+KEY = const(0)
+KIND = const(1)
+DEFAULT = const(2)
+ALLOWED = const(3)
+LEVEL = const(4)
+UNIT = const(5)
+LCD = const(6)
 
 # In the order of their numbers in the successor firmware; "API" is fed over the network.
 METERS = ("Disabled", "Phoenix C", "Finder 7E", "Eastron3P", "InvEastrn", "ABB", "SolarEdge",
@@ -76,20 +45,46 @@ METERS = ("Disabled", "Phoenix C", "Finder 7E", "Eastron3P", "InvEastrn", "ABB",
           "C.Gavazzi", "Chint 1P")
 
 TABLE = (
-    Setting("mode", "enum", "Normal", ("Normal", "Smart"), "drive", "", "MODE"),
-    Setting("config", "enum", "Socket", ("Socket", "Fixed"), "install", "", "CONFIG"),
-    Setting("mains_met", "enum", "Disabled", METERS, "install", "", "MAINS MET"),
-    Setting("mains_adr", "int", 10, (10, 247), "install", "", "MAINS ADR"),
-    Setting("mains", "int", 25, (10, 200), "install", "A", "MAINS"),
-    Setting("min", "int", 6, (6, 16), "install", "A", "MIN"),
-    Setting("max", "int", 13, (6, 80), "install", "A", "MAX"),
-    Setting("max_temp", "int", 65, (40, 75), "install", "C", "MAX TEMP"),
-    Setting("rcmon", "enum", "Disabled", ("Disabled", "Enabled"), "install", "", "RCMON"),
-    Setting("normal_mains", "enum", "Enabled", ("Disabled", "Enabled"), "install"),
-    Setting("power_return_s", "int", 60, (0, 600), "install", "s"),
-    Setting("wifi_ssid", "str", "", 32, "install"),
-    Setting("wifi_password", "secret", "", 64, "install"),
+    ("mode", "enum", "Normal", ("Normal", "Smart"), "drive", "", "MODE"),
+    ("config", "enum", "Socket", ("Socket", "Fixed"), "install", "", "CONFIG"),
+    ("mains_met", "enum", "Disabled", METERS, "install", "", "MAINS MET"),
+    ("mains_adr", "int", 10, (10, 247), "install", "", "MAINS ADR"),
+    ("mains", "int", 25, (10, 200), "install", "A", "MAINS"),
+    ("min", "int", 6, (6, 16), "install", "A", "MIN"),
+    ("max", "int", 13, (6, 80), "install", "A", "MAX"),
+    ("max_temp", "int", 65, (40, 75), "install", "C", "MAX TEMP"),
+    ("rcmon", "enum", "Disabled", ("Disabled", "Enabled"), "install", "", "RCMON"),
+    ("normal_mains", "enum", "Enabled", ("Disabled", "Enabled"), "install", "", ""),
+    ("power_return_s", "int", 60, (0, 600), "install", "s", ""),
+    ("wifi_ssid", "str", "", 32, "install", "", ""),
+    ("wifi_password", "secret", "", 64, "install", "", ""),
 )
+
+
+def check(setting, value):
+    """Return ``value`` as the table entry ``setting`` stores it, or raise Refused."""
+    key = setting[KEY]
+    allowed = setting[ALLOWED]
+    if setting[KIND] == "int":
+        low, high = allowed
+        if type(value) is str:
+            try:
+                value = int(value)
+            except ValueError:
+                value = None
+        if type(value) is not int or not low <= value <= high:
+            raise Refused("%s must be a number from %d to %d" % (key, low, high), key, [low, high])
+        return value
+    if type(value) is not str:
+        raise Refused("%s must be text" % key, key)
+    if setting[KIND] == "enum":
+        for name in allowed:
+            if name.lower() == value.lower():
+                return name
+        raise Refused("%s must be one of %s" % (key, ", ".join(allowed)), key, list(allowed))
+    if len(value) > allowed:
+        raise Refused("%s must be at most %d characters" % (key, allowed), key, allowed)
+    return value
 
 
 class Settings:
@@ -102,7 +97,7 @@ class Settings:
         self.access = 1  # 0 off, 1 on, 2 pause: a state, but one that outlives a power cut
         self.changed = False
         for setting in TABLE:
-            self._values[setting.key] = setting.default
+            self._values[setting[KEY]] = setting[DEFAULT]
         if path and not self._load(path):
             self._load(path + ".old")
 
@@ -112,7 +107,7 @@ class Settings:
 
     def check(self, key, value):
         """Return ``value`` in the form it would be stored, or raise Refused."""
-        value = self.spec(key).check(value)
+        value = check(self.spec(key), value)
         if key == "min" and value > self._values["max"]:
             raise Refused("min must not be above max", key, [6, self._values["max"]])
         if key == "max" and value < self._values["min"]:
@@ -120,9 +115,9 @@ class Settings:
         return value
 
     def spec(self, key):
-        """Return the Setting declared as ``key``, or raise Refused."""
+        """Return the table entry of ``key``, or raise Refused."""
         for setting in TABLE:
-            if setting.key == key:
+            if setting[KEY] == key:
                 return setting
         raise Refused("no setting is called %s" % key, key)
 
@@ -147,8 +142,9 @@ class Settings:
         self.changed = False
         stored = {}
         for setting in TABLE:
-            if self._values[setting.key] != setting.default:
-                stored[setting.key] = self._values[setting.key]
+            value = self._values[setting[KEY]]
+            if value != setting[DEFAULT]:
+                stored[setting[KEY]] = value
         fresh = self._path + ".new"
         with open(fresh, "w") as file:
             json.dump({"version": VERSION, "access": self.access, "settings": stored}, file)
@@ -188,6 +184,6 @@ class Settings:
 
     def _index(self, key):
         for index, setting in enumerate(TABLE):
-            if setting.key == key:
+            if setting[KEY] == key:
                 return index
         return -1

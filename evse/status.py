@@ -8,13 +8,25 @@ from evse.charging.charger import STATE_A, STATE_NAMES
 from evse.charging.pilot import FULL, LEVEL_A
 from evse.core import MODE_IDS, OFF, PAUSE
 from evse.power import readings as sources
+from evse.settings import KIND
 
 
 class Status:
-    """Snapshot by property: nothing is copied until somebody asks.
+    """Facts as of the last ``refresh``. Plain attributes, because each property costs memory.
 
-    Currents are dA, times ms or s as named. ``bus`` (an iterable of dicts, one a slave) and
-    ``cycle`` are set by the app that has them.
+    Currents are dA, times ms or s as named.
+
+    ``version``, ``board``, ``serial``: of this build and board. ``state_id``, ``state_name``: the
+    state as clients know it, waiting for current included. ``car_connected``, ``charging`` (is
+    contactor 1 commanded closed). ``access`` (0 off, 1 on, 2 pause), ``mode`` (Off, Normal, Smart,
+    Solar or Pause), ``mode_id`` (REST's number of it), ``setting_mode_id`` (0 Normal, 1 Smart, 2
+    Solar). ``error_id``, ``error_name``: as clients know them, 0 and "None" for none;
+    ``fault_name``: the same with our own faults. ``reason``, ``reason_text``: why it charges or
+    does not. ``grant_da`` (allotted), ``offered_da`` (by the pilot now, 0 for none),
+    ``override_da`` (set by hand, 0 for none), ``limit``, ``limit_name`` (what sets the current).
+    ``mains_fresh``, ``mains_age_ms`` (-1 without a sample), ``mains_wh`` (-1 when unknown).
+    ``temp`` (degrees C), ``pwm1024`` (duty as clients know it), ``uptime_s``, ``heap_free``,
+    ``heap_used`` (bytes, garbage included).
     """
 
     def __init__(self, core, version, board, serial):
@@ -22,153 +34,52 @@ class Status:
         self.version = version
         self.board = board
         self.serial = serial
-        self.bus = tuple
+        # Set by the app that has them: a function giving one dict a slave, and a Cycle.
+        self.bus_rows = tuple
         self.cycle = None
+        self.refresh()
 
-    @property
-    def state_id(self):
-        """Legacy state id: 0 A, 1 B, 2 C, 9 B1, 10 C1."""
-        return self._core.charger.state
-
-    @property
-    def state_name(self):
-        """The state as clients know it; waiting for current is part of it, not an error."""
-        name = STATE_NAMES[self._core.charger.state]
-        if self._core.charger.faults & faults.LESS_6A:
-            return "%s - %s" % (name, faults.legacy_text(faults.LESS_6A))
-        return name
-
-    @property
-    def car_connected(self):
-        """True unless the pilot stands at 12 V."""
-        return self._core.charger.state != STATE_A or self._core.pilot.level != LEVEL_A
-
-    @property
-    def charging(self):
-        """True while contactor 1 is commanded closed."""
-        return self._core.charger.c1
-
-    @property
-    def access(self):
-        """0 off, 1 on, 2 pause."""
-        return self._core.settings.access
-
-    @property
-    def mode(self):
-        """Off, Normal, Smart, Solar or Pause."""
-        if self.access == OFF:
-            return "Off"
-        if self.access == PAUSE:
-            return "Pause"
-        return self._core.settings.get("mode")
-
-    @property
-    def mode_id(self):
-        """REST's number of the mode: 0 Off, 1 Normal, 2 Solar, 3 Smart, 4 Pause."""
-        return MODE_IDS[self.mode]
-
-    @property
-    def setting_mode_id(self):
-        """Number of the mode setting: 0 Normal, 1 Smart, 2 Solar."""
-        return self._core.regulator.params.mode
-
-    @property
-    def error_id(self):
-        """Legacy error number, 0 for none."""
-        return faults.legacy_id(self._core.charger.faults & ~faults.LESS_6A)
-
-    @property
-    def error_name(self):
-        """Legacy error text, "None" for none."""
-        return faults.legacy_text(self._core.charger.faults & ~faults.LESS_6A)
-
-    @property
-    def fault_name(self):
-        """Name of the first fault that is set, ours without a legacy number included."""
-        return faults.name(self._core.charger.faults & ~faults.LESS_6A)
-
-    @property
-    def reason(self):
-        """Code of why the car charges as it does, or does not."""
-        return self._core.charger.reason
-
-    @property
-    def reason_text(self):
-        """The same in words."""
-        return reasons.text(self._core.charger.reason)
-
-    @property
-    def grant_da(self):
-        """Current allotted to the car."""
-        return self._core.regulator.grant_da[0]
-
-    @property
-    def offered_da(self):
-        """Current the pilot offers at this moment, 0 for none."""
-        return self._core.charger.offered_da
-
-    @property
-    def override_da(self):
-        """Current set by hand, 0 for none."""
-        return self._core.override_da
-
-    @property
-    def limit(self):
-        """Code of the limit that sets the current."""
-        return self._core.regulator.grant_limit[0]
-
-    @property
-    def limit_name(self):
-        """The same in words."""
-        return reasons.text(self._core.regulator.grant_limit[0])
-
-    @property
-    def mains_fresh(self):
-        """True while the mains meter's last sample is valid."""
-        return self._core.readings.fresh(sources.MAINS, self._core.now)
-
-    @property
-    def mains_age_ms(self):
-        """Age of the last mains sample, -1 when there never was one."""
-        return self._core.readings.age(sources.MAINS, self._core.now)
+    def refresh(self):
+        """Take all facts anew."""
+        core = self._core
+        charger = core.charger
+        regulator = core.regulator
+        readings = core.readings
+        waiting = charger.faults & faults.LESS_6A
+        errors = charger.faults & ~faults.LESS_6A
+        self.state_id = charger.state
+        name = STATE_NAMES[charger.state]
+        # Clients know waiting for current as part of the state, not as an error.
+        self.state_name = "%s - %s" % (name, faults.legacy_text(waiting)) if waiting else name
+        self.car_connected = charger.state != STATE_A or core.pilot.level != LEVEL_A
+        self.charging = charger.c1
+        self.access = access = core.settings.access
+        self.mode = ("Off" if access == OFF else "Pause" if access == PAUSE
+                     else core.settings.get("mode"))
+        self.mode_id = MODE_IDS[self.mode]
+        self.setting_mode_id = regulator.params.mode
+        self.error_id = faults.legacy_id(errors)
+        self.error_name = faults.legacy_text(errors)
+        self.fault_name = faults.name(errors)
+        self.reason = charger.reason
+        self.reason_text = reasons.text(charger.reason)
+        self.grant_da = regulator.grant_da[0]
+        self.offered_da = charger.offered_da
+        self.override_da = core.override_da
+        self.limit = regulator.grant_limit[0]
+        self.limit_name = reasons.text(self.limit)
+        self.mains_fresh = readings.fresh(sources.MAINS, core.now)
+        self.mains_age_ms = readings.age(sources.MAINS, core.now)
+        self.mains_wh = core.mains_wh
+        self.temp = core.temperature_dc // 10
+        self.pwm1024 = (charger.duty + 32) * 1024 // FULL
+        self.uptime_s = core.journal.uptime_s
+        self.heap_free = gc.mem_free()
+        self.heap_used = gc.mem_alloc()
 
     def mains_da(self, phase):
         """Mains current of phase 0, 1 or 2; negative feeds the grid."""
         return self._core.readings.amps[sources.MAINS][phase]
-
-    @property
-    def mains_wh(self):
-        """Energy imported from the grid in Wh, -1 when unknown."""
-        return self._core.mains_wh
-
-    @property
-    def temp(self):
-        """Temperature of the board in whole degrees Celsius."""
-        return self._core.temperature_dc // 10
-
-    @property
-    def pwm1024(self):
-        """Duty of the pilot as clients know it: 0..1024."""
-        return (self._core.charger.duty + 32) * 1024 // FULL
-
-    @property
-    def uptime_s(self):
-        """Seconds since start."""
-        return self._core.journal.uptime_s
-
-    @property
-    def heap_free(self):
-        """Bytes the heap has left."""
-        return gc.mem_free()
-
-    @property
-    def heap_used(self):
-        """Bytes of the heap in use, garbage included."""
-        return gc.mem_alloc()
-
-    def bus_rows(self):
-        """Yield one dict of names and counters for each slave on the bus."""
-        return self.bus()
 
     def cycle_summary(self):
         """Figures of the control cycle as a dict, None where there is none."""
@@ -176,11 +87,6 @@ class Status:
 
     def setting(self, key):
         """Value of one setting; secrets read as whether they are set."""
-        value = self._core.settings.get(key)
-        if self._core.settings.spec(key).kind == "secret":
-            return bool(value)
-        return value
-
-    def events(self, since=0):
-        """The journal's events, see ``Journal.events``."""
-        return self._core.journal.events(since)
+        settings = self._core.settings
+        value = settings.get(key)
+        return bool(value) if settings.spec(key)[KIND] == "secret" else value

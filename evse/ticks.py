@@ -13,12 +13,13 @@ _HALF = const(0x20000000)
 
 def diff(a, b):
     """Return a - b in ms, signed, in [-2**29, 2**29)."""
-    return ((a - b + _HALF) & MASK) - _HALF
+    # Written so that no intermediate leaves the board's 31-bit small ints, which would allocate.
+    return (((a - b) & MASK) ^ _HALF) - _HALF
 
 
 def add(stamp, ms):
     """Return the stamp ``ms`` later (earlier when negative)."""
-    return (stamp + ms) & MASK
+    return ((stamp - _HALF + ms) & MASK) ^ _HALF
 
 
 def due(now, deadline):

@@ -14,6 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import shorten
+import trim
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 VERSION = "v4.0.0"
@@ -22,16 +25,26 @@ SLOT = "a"
 
 # What PyPI's packages bring that no firmware of ours imports.
 LEFT_OUT = {
-    "microdot": ("asgi", "auth", "cors", "csrf", "jinja", "login", "multipart", "session", "sse",
-                 "test_client", "utemplate", "websocket", "wsgi"),
+    "microdot": ("asgi", "auth", "cors", "csrf", "helpers", "jinja", "login", "multipart",
+                 "session", "sse", "test_client", "utemplate", "websocket", "wsgi"),
     "umodbus": ("common", "modbus", "serial", "tcp"),
 }
-# Annotations are all that umodbus wants of its 8 KB of pretended typing.
-TYPING = "List = Optional = Union = Tuple = Dict = Literal = Callable = None\n"
+# Library modules that become stand-ins: annotations are all that umodbus wants of its 8 KB of
+# pretended typing, and microdot's __init__ would ask for what is left out.
+STAND_INS = {
+    "umodbus/typing": "List = Optional = Union = Tuple = Dict = Literal = Callable = None\n",
+    "microdot/__init__": "from microdot.microdot import Microdot, Request, Response\n",
+}
+# What can be restarted and may do without line numbers in its tracebacks.
+SERVICES = ("evse/net/", "evse/bus/", "evse/boards/")
+# Libraries that check their protocol by assert statements, which optimising would drop.
+ASSERTS = ("umqtt/simple",)
+# Constants of umodbus that our own modules use.
+CONSTANTS = {"CRC16_TABLE", "ERROR_BIAS"}
 BOARD_MODULES = {
-    "sim": ("board", "sampling", "sim"),
-    "smartevse_v3": ("board", "sampling", "sampler_esp32", "esp32", "smartevse_v3"),
-    "devkit": ("board", "sampling", "sampler_esp32", "esp32", "devkit"),
+    "sim": ("sampling", "synth", "sim"),
+    "smartevse_v3": ("sampling", "sampler_esp32", "esp32", "smartevse_v3"),
+    "devkit": ("sampling", "sampler_esp32", "esp32", "devkit"),
 }
 
 
@@ -84,6 +97,11 @@ def write(target, data):
         target.write_bytes(data)
 
 
+def _level(name):
+    """Optimisation of one of our modules: 3 drops line numbers, which only control must have."""
+    return 3 if name.startswith(SERVICES) else 2
+
+
 def our_modules(board, arch):
     """Yield (source, path in the slot) of each of our modules that ``board`` carries."""
     yield ROOT / "main.py", "main"
@@ -121,19 +139,28 @@ def build(board):
         wanted.add(path)
         return path
 
+    generated = BUILD / "generated" / board
     for source, name in our_modules(board, arch):
         native = arch if name == "evse/power/allocate_native" or "sampler" in name else None
-        compile_file(source, keep(slot / (name + ".mpy")), name + ".py", 2, native)
-    generated = BUILD / "generated" / board
-    write(generated / "build.py",
+        if name.startswith("evse/") and not name.startswith("evse/boards/"):
+            # Boards inherit from each other across modules, so their names stay.
+            text = shorten.shortened(source.read_text())
+            source = generated / (name + ".py")
+            write(source, text.encode())
+        compile_file(source, keep(slot / (name + ".mpy")), name + ".py", _level(name), native)
+    write(generated / "evse/build.py",
           ('"""Made by tools/build.py."""\n\nBOARD = "%s"\nVERSION = "%s"\n'
            % (board, VERSION)).encode())
-    compile_file(generated / "build.py", keep(slot / "evse/build.mpy"), "evse/build.py", 2, None)
-    write(generated / "typing.py", TYPING.encode())
+    compile_file(generated / "evse/build.py", keep(slot / "evse/build.mpy"), "evse/build.py", 2, None)
     for source, name in libraries():
-        if name == "umodbus/typing":
-            source = generated / "typing.py"
-        compile_file(source, keep(slot / "lib" / (name + ".mpy")), name + ".py", 0, None)
+        text = STAND_INS.get(name) or trim.trimmed(name, source.read_text())
+        if name == "umodbus/const":
+            text = trim.constants(text, trim.trimmed(
+                "umodbus/functions", source.with_name("functions.py").read_text()), CONSTANTS)
+        source = generated / "lib" / (name + ".py")
+        write(source, text.encode())
+        compile_file(source, keep(slot / "lib" / (name + ".mpy")), name + ".py",
+                     0 if name in ASSERTS else 3, None)
     for source in sorted((ROOT / "evse").rglob("*.json")):
         write(keep(slot / source.relative_to(ROOT)), source.read_bytes())
     for source in sorted((ROOT / "web").iterdir()):

@@ -1,4 +1,7 @@
-"""What the firmware needs from a board: the one documented interface.
+"""What the firmware needs from a board: the one documented interface, for people and tests.
+
+The boards do not inherit from it and no image carries it, because methods that only say what
+others must do would lie in the memory of every charger. A test compares each board with it.
 
 A board speaks in physical units (millivolts, 0.1 degrees, duty of 65536) and knows every pin. It
 decides nothing. Only the modules in this package import ``machine``, ``network`` and ``esp32``.

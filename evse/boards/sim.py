@@ -14,7 +14,7 @@ import time
 
 from evse import ticks
 from evse.boards import sampling
-from evse.boards.board import Board
+from evse.boards.synth import Synth
 
 _SENSORS = "<HhhHhBBBB"
 _SENSORS_MAGIC = 0x5145
@@ -69,8 +69,11 @@ class _Port:
             pass
 
 
-class Sim(Board):
-    """Board whose world is ``tools/twin``; see docs/twin.md for the environment it reads."""
+class Sim:
+    """The board whose world is ``tools/twin``, see ``evse.boards.board`` for what each call does.
+
+    docs/twin.md lists the environment it reads.
+    """
 
     name = "sim"
     serial = 4711
@@ -93,7 +96,7 @@ class Sim(Board):
         self._duty = sampling.FULL
         self._outputs = 0
         self._led = (0, 0, 0)
-        self._synth = sampling.Synth()
+        self._synth = Synth()
 
     def now(self):
         return time.ticks_ms() & ticks.MASK
@@ -189,6 +192,12 @@ class Sim(Board):
 
     def data_dir(self):
         return os.getenv("MICROEVSE_DATA")
+
+    def display(self):
+        return None
+
+    def start_network(self, ssid, password):
+        pass  # the host has one
 
     def settings_overrides(self):
         return os.getenv("MICROEVSE_SETTINGS")

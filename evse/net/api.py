@@ -20,6 +20,7 @@ def install(app, status, command):
 
 def _status(status):
     """Yield the status document in short pieces."""
+    status.refresh()
     yield '{"version":%s,"board":%s,"serial":%d,"uptime_s":%d' % (
         quote(status.version), quote(status.board), status.serial, status.uptime_s)
     yield ',"state":{"id":%d,"name":%s},"mode":%s,"access":%d' % (

@@ -55,6 +55,7 @@ def _clock_s():
 
 def _settings(status):
     """Yield the document in short pieces."""
+    status.refresh()
     connected = quote(bool(status.car_connected))
     setting = status.setting
     yield '{"version":%s,"serialnr":%d,"mode":%s,"mode_id":%d,"car_connected":%s' % (
@@ -142,7 +143,7 @@ class _Writer:
                 body = request.form or {}
         except ValueError:
             raise ValueError("the body cannot be read")
-        if type(body) is not dict and not hasattr(body, "getlist"):
+        if not isinstance(body, dict):
             raise ValueError("the body must be a JSON object")
         self._body = body
 

@@ -35,7 +35,8 @@ _ERRORS = (
 )
 
 
-def _now():
+def now_ms():
+    """Ticks in ms."""
     return time.ticks_ms() & ticks.MASK
 
 
@@ -45,7 +46,7 @@ class _Connection:
     def __init__(self, stream):
         self._stream = stream
         self._task = asyncio.current_task()
-        self._start = _now()
+        self._start = now_ms()
         self._deadline = self._start
         self.expired = False
         self.answered = False
@@ -57,7 +58,7 @@ class _Connection:
     def allow_more(self, limit_ms):
         """Let the connection live for ``limit_ms`` from now."""
         self.expired = False
-        self._deadline = ticks.add(_now(), limit_ms)
+        self._deadline = ticks.add(now_ms(), limit_ms)
 
     def reap(self, now):
         """Cancel the task when its time is up."""
@@ -122,7 +123,7 @@ class WebServer:
     async def _sweep_on(self):
         while True:
             await asyncio.sleep_ms(_REAP_MS)
-            self.sweep(_now())
+            self.sweep(now_ms())
 
     def sweep(self, now):
         """End the connections whose time is up at ``now``."""

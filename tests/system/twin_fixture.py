@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "tools" / "twin" / "run.py"
-TIGHT_HEAP = "160K"  # DESIGN.md 6: the host's stand-in for the memory of the board
+# What the 64-bit host needs for what takes about 2/3 of it on the board; docs/measurements.md.
+TIGHT_HEAP = "208K"
 START_S = 30
 POLL_S = 0.1
 

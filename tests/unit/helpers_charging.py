@@ -40,6 +40,7 @@ class Plug:
         self.charger.access = ACCESS_ON
         self.charger.cable_da = 800
         self.charger.max_da = 800
+        self.keeping = True  # of a log; False where nothing may be allocated
         self.burst = array("i", (0,) * 6)
         self.level = LEVEL_A
         self.low_mv = LOW_MV
@@ -52,7 +53,8 @@ class Plug:
             self.permit(permit_da)
 
     def record(self, code, a=0, b=0):
-        self.log.append((self.now, code, a, b))
+        if self.keeping:
+            self.log.append((self.now, code, a, b))
 
     def codes(self):
         return [entry[1] for entry in self.log]

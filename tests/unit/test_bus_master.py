@@ -67,17 +67,15 @@ def test_mains_meter_is_read_each_second():
 
 def added_later(busy):
     wire = Wire(lambda sent, n: [(10, reply(sent[0], b"\0\0\0\1"))], 3000)
-    master = Master(Link(wire, wire.now, wire.sleep_ms), wire.now, wire.sleep_ms)
     probe = Probe(20)
     probes = []
-    sleep = wire.sleep_ms
 
     async def adding(ms):
         if wire.elapsed > 1000 and not probes:
             probes.append(master.add(probe, 500))
-        await sleep(ms)
+        await wire.sleep_ms(ms)
 
-    master._sleep_ms = adding
+    master = Master(Link(wire, wire.now, wire.sleep_ms), wire.now, adding)
     if busy:
         master.add(Probe(21), 60_000)
     run_for(master.run())
@@ -226,17 +224,15 @@ def test_turns_that_come_late_are_dropped_not_queued():
 
     fast = Probe(12)
     wire = Wire(answer, 20_000)
-    master = Master(Link(wire, wire.now, wire.sleep_ms), wire.now, wire.sleep_ms)
-    master.add(Probe(11), 60)
-    master.add(fast, 60)
-    sleep = wire.sleep_ms
 
     async def timed(ms):
         if wire.elapsed > 10_000:
             stall[0] = False
-        await sleep(ms)
+        await wire.sleep_ms(ms)
 
-    master._link._sleep_ms = timed
+    master = Master(Link(wire, wire.now, timed), wire.now, wire.sleep_ms)
+    master.add(Probe(11), 60)
+    master.add(fast, 60)
     run_for(master.run())
     # Both keep their turns while one of them blocks the line for far longer than a period ...
     first = [t for t, sent in zip(wire.sent_at, wire.sent) if t < 10_000]
@@ -251,16 +247,16 @@ def test_turns_that_come_late_are_dropped_not_queued():
 def test_the_supervisor_sees_it_alive_whatever_slaves_do():
     for answer in (SILENT, BABBLING, SLOW):
         wire = Wire(answer, 10_000)
-        master = Master(Link(wire, wire.now, wire.sleep_ms), wire.now, wire.sleep_ms)
-        master.add(Probe(11), 100)
         oldest = [0]
-        sleep = wire.sleep_ms
+        masters = []
 
-        async def watched(ms, wire=wire, master=master, oldest=oldest, sleep=sleep):
-            oldest[0] = max(oldest[0], ticks.diff(wire.now(), master.alive_at))
-            await sleep(ms)
+        async def watched(ms, wire=wire, masters=masters, oldest=oldest):
+            oldest[0] = max(oldest[0], ticks.diff(wire.now(), masters[0].alive_at))
+            await wire.sleep_ms(ms)
 
-        master._sleep_ms = master._link._sleep_ms = watched
+        master = Master(Link(wire, wire.now, watched), wire.now, watched)
+        masters.append(master)
+        master.add(Probe(11), 100)
         run_for(master.run())
         assert 100 < oldest[0] <= 700, oldest
 

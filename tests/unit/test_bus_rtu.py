@@ -49,8 +49,7 @@ def test_holding_registers():
 
 
 def test_write_is_answered_by_its_echo():
-    for pdu in (functions.write_single_register(6, 0),
-                functions.write_multiple_registers(0, [5, 0])):
+    for pdu in (b"\6\0\6\0\0", b"\x10\0\0\0\2\4\0\5\0\0"):
         echo = bytes(pdu[:5])
         assert outcome(lambda s, n, e=echo: [(9, frame(11, e))], pdu) == echo[1:]
 

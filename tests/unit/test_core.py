@@ -25,7 +25,7 @@ class Bench:
         self.settings.load({"settings": settings or {}})
         self.now = now
         self.core = Core(self.settings, self.journal, allocate, now, delay_s)
-        self.status = Status(self.core, "v4.0.0", "test", 1)
+        self._status = Status(self.core, "v4.0.0", "test", 1)
         self.car = "A"
         self.house = None
         self.rcm = False
@@ -33,6 +33,12 @@ class Bench:
         self.opened = False
         self._burst = array("i", (0,) * 6)
         self._ms = 0
+
+    @property
+    def status(self):
+        """The charger's status as of now."""
+        self._status.refresh()
+        return self._status
 
     def run(self, ms):
         """Let ``ms`` pass at the firmware's own pace."""

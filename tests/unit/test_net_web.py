@@ -29,7 +29,7 @@ async def settle():
 
 
 def later(ms):
-    return ticks.add(web._now(), ms)
+    return ticks.add(web.now_ms(), ms)
 
 
 def test_every_answer_carries_the_security_headers():

@@ -5,7 +5,7 @@ import os
 
 from evse import reasons
 from evse.journal import Journal
-from evse.settings import TABLE, Refused, Settings
+from evse.settings import DEFAULT, KEY, TABLE, Refused, Settings, check
 
 PATH = "/tmp/microevse_settings_test.json"
 
@@ -33,11 +33,11 @@ def _codes(journal):
 
 def test_every_default_is_allowed_by_its_own_entry():
     for setting in TABLE:
-        assert setting.check(setting.default) == setting.default, setting.key
+        assert check(setting, setting[DEFAULT]) == setting[DEFAULT], setting[KEY]
 
 
 def test_keys_are_declared_once():
-    keys = [setting.key for setting in TABLE]
+    keys = [setting[KEY] for setting in TABLE]
     assert len(keys) == len(set(keys))
 
 
