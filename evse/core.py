@@ -19,6 +19,7 @@ OFF, ON, PAUSE = 0, 1, 2
 
 # REST and MQTT mode numbers: 0 Off, 1 Normal, 2 Solar, 3 Smart, 4 Pause.
 MODE_IDS = {"Off": 0, "Normal": 1, "Solar": 2, "Smart": 3, "Pause": 4}
+_MODES = ["Off", "Normal", "Smart", "Pause"]  # those that exist so far
 # The order of the setting and of ``evse.mode`` in the legacy document.
 _SETTING_MODES = ("Normal", "Smart", "Solar")
 
@@ -102,7 +103,6 @@ class Core:
         view = self.regulator.evses[0]
         view.wants = charger.wants
         view.charging = charger.charging
-        view.offered_da = charger.offered_da
         wait = self.regulator.update(now)
         charger.grant(self.regulator.grant_da[0], self.regulator.grant_until[0],
                       self.regulator.grant_reason[0])
@@ -131,7 +131,7 @@ class Core:
     def _command_mode(self, value, source):
         name = self._mode_name(value)
         if name == "Solar":
-            raise Refused("Solar is not available yet", "mode", ["Off", "Normal", "Smart", "Pause"])
+            raise Refused("Solar is not available yet", "mode", _MODES)
         if name == "Smart" and not self.mains_meter:
             raise Refused("Smart needs a mains meter (setting mains_met)", "mode",
                           ["Off", "Normal", "Pause"])
@@ -152,8 +152,7 @@ class Core:
             if type(value) is str and (value.lower() == name.lower()
                                        or value == str(MODE_IDS[name])):
                 return name
-        raise Refused("mode must be one of Off, Normal, Smart, Pause", "mode",
-                      ["Off", "Normal", "Smart", "Pause"])
+        raise Refused("mode must be one of " + ", ".join(_MODES), "mode", _MODES)
 
     def _command_override(self, value, source):
         low, high = self.settings.get("min") * 10, self.settings.get("max") * 10
@@ -187,7 +186,8 @@ class Core:
         name = value[0] if type(value) in (tuple, list) and len(value) >= 4 else None
         which = _SOURCES.get(name)
         if which is None:
-            raise Refused("a reading is the name of a meter and three currents", "reading", sorted(_SOURCES))
+            raise Refused("a reading is the name of a meter and three currents", "reading",
+                          sorted(_SOURCES))
         if which == sources.MAINS and source != "bus" and self.settings.get("mains_met") != "API":
             raise Refused("the mains meter is not of type API", "mains_met", ["API"])
         for amps in value[1:4]:

@@ -28,9 +28,9 @@ class Refused(Exception):
         self.allowed = allowed
 
 
-# Fields of a setting. ``KIND`` is "int", "enum", "str" or "secret". For an int ``ALLOWED`` is (min,
-# max), for an enum the tuple of names, for text the greatest length. ``LEVEL`` is who may write:
-# "drive" or "install". ``LCD`` is the label of the menu, empty when the menu does not show it.
+# Fields of a setting. ``KIND`` is "int", "enum", "str" or "secret". For an int ``ALLOWED`` is
+# (min, max), for an enum the tuple of names, for text the greatest length. ``LEVEL`` is who may
+# write, "drive" or "install". ``LCD`` is the label in the menu, empty when the menu does not show it.
 KEY = const(0)
 KIND = const(1)
 DEFAULT = const(2)
@@ -136,7 +136,7 @@ class Settings:
             self.changed = True
 
     def save(self):
-        """Write the file if anything changed. Blocks: never call it while a contactor is closed."""
+        """Write the file if anything changed. Blocks: never call it with a contactor closed."""
         if not self.changed or not self._path:
             return
         self.changed = False

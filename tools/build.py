@@ -151,7 +151,8 @@ def build(board):
     write(generated / "evse/build.py",
           ('"""Made by tools/build.py."""\n\nBOARD = "%s"\nVERSION = "%s"\n'
            % (board, VERSION)).encode())
-    compile_file(generated / "evse/build.py", keep(slot / "evse/build.mpy"), "evse/build.py", 2, None)
+    compile_file(generated / "evse/build.py", keep(slot / "evse/build.mpy"), "evse/build.py", 2,
+                 None)
     for source, name in libraries():
         text = STAND_INS.get(name) or trim.trimmed(name, source.read_text())
         if name == "umodbus/const":

@@ -75,7 +75,8 @@ def trimmed(name, source):
             names = _names(node, prefix)
             if names & unused:
                 found.update(names & unused)
-                first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+                decorators = getattr(node, "decorator_list", [])
+                first = min(one.lineno for one in (node, *decorators))
                 for line in range(first - 1, node.end_lineno):
                     lines[line] = ""
             elif isinstance(node, ast.ClassDef):

@@ -93,10 +93,10 @@ class Board:
 
     # ---- services ----
     def rs485(self):
-        """The bus as an object with ``write(buf)``, ``readinto(buf)`` and ``flush_input()``.
+        """The bus as an object with ``write(buf)`` and ``readinto(buf)``.
 
         ``readinto`` never waits: it returns the count of bytes or None. ``write`` returns at once;
-        the board turns the line to receive by itself when the last bit is out.
+        the board turns the line to receive when the last bit is out.
         """
         raise NotImplementedError
 
@@ -116,7 +116,7 @@ class Board:
         raise NotImplementedError
 
     def settings_overrides(self):
-        """JSON object of settings that go before the stored ones, or None. Only the twin has it."""
+        """JSON object of settings that go before the stored ones, or None. For the twin."""
         return None
 
     def power_returned(self):

@@ -7,6 +7,7 @@ A world that falls silent for a second leaves the pilot unknown, which is the sa
 
 import asyncio
 import os
+import select
 import socket
 import struct
 import sys
@@ -50,8 +51,6 @@ class _Port:
 
     def __init__(self, path):
         self._file = open(path, "r+b", buffering=0)
-        import select  # only the twin polls a pty
-
         self._poll = select.poll()
         self._poll.register(self._file, select.POLLIN)
 
@@ -62,11 +61,6 @@ class _Port:
         if not self._poll.poll(0):
             return None
         return self._file.readinto(buf)
-
-    def flush_input(self):
-        junk = bytearray(64)
-        while self.readinto(junk):
-            pass
 
 
 class Sim:

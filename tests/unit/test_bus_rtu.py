@@ -2,10 +2,10 @@
 
 import random
 
-from helpers_bus import SDM630_CURRENT, Wire, frame, reply, run
 from umodbus import functions
 
 from evse.bus import rtu
+from helpers_bus import SDM630_CURRENT, Wire, frame, reply, run
 
 READ = functions.read_input_registers(6, 12)
 GOOD = reply(11, SDM630_CURRENT)
