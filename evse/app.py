@@ -39,6 +39,7 @@ _SAVE_MS = 60_000
 _RESTART_MS = 2000
 _POWER_RETURN_MIN_S = 10
 _METER_MS = 1000
+_GC_BYTES = 8192  # collect after so much has been allocated: a pause of about 10 ms on the board
 
 
 class App:
@@ -162,6 +163,7 @@ class App:
         for number, service in enumerate((self._bus, self._web)):
             asyncio.create_task(self._keep(number, service))
         gc.collect()
+        gc.threshold(_GC_BYTES)
         await asyncio.gather(*vital)
 
 

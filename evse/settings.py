@@ -30,7 +30,7 @@ class Refused(Exception):
 
 # Fields of a setting. ``KIND`` is "int", "enum", "str" or "secret". For an int ``ALLOWED`` is
 # (min, max), for an enum the tuple of names, for text the greatest length. ``LEVEL`` is who may
-# write, "drive" or "install". ``LCD`` is the label in the menu, empty when the menu does not show it.
+# write, "drive" or "install". ``LCD`` is the label in the menu, empty where it is not shown.
 KEY = const(0)
 KIND = const(1)
 DEFAULT = const(2)
