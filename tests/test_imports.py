@@ -103,3 +103,25 @@ def test_public_things_say_what_they_are(module):
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef)):
             assert ast.get_docstring(node), getattr(node, "name", name)
+
+
+def _methods(name):
+    """Public methods of the classes in a board module and its bases, each with its arguments."""
+    tree = ast.parse((ROOT / "evse" / "boards" / (name + ".py")).read_text())
+    methods = {}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            for base in node.bases:
+                if isinstance(base, ast.Name) and base.id == "Esp32":
+                    methods.update(_methods("esp32"))
+            for one in node.body:
+                if isinstance(one, ast.FunctionDef) and not one.name.startswith("_"):
+                    methods[one.name] = [argument.arg for argument in one.args.args]
+    return methods
+
+
+@pytest.mark.parametrize("name", ("sim", "smartevse_v3", "devkit"))
+def test_each_board_does_what_the_interface_asks(name):
+    offered = _methods(name)
+    for method, arguments in _methods("board").items():
+        assert offered.get(method) == arguments, method
