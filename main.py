@@ -2,8 +2,8 @@
 
 import gc
 
-# Collecting often, while the modules load and ever after, keeps what lives for long together and
-# what is free in one piece: without it the largest free block shrinks to a few hundred bytes.
+# Collecting often while the modules load keeps what lives for long together and what is free in
+# one piece; otherwise the largest free block shrinks to a few hundred bytes.
 gc.threshold(4096)
 
 from evse import app  # noqa: E402

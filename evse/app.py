@@ -33,7 +33,7 @@ except (ImportError, ValueError):  # a host whose processor has no native emitte
 
 WATCHDOG_MS = 3000
 _REPL_WATCHDOG_MS = 600_000
-_ALIVE_MS = 1500  # a vital task not seen for this long does not get the watchdog fed
+_ALIVE_MS = 500  # a vital task not seen for this long does not get the watchdog fed
 _BUS_ALIVE_MS = 5000  # longer than its restart takes
 _SAVE_MS = 60_000
 _RESTART_MS = 2000
@@ -83,15 +83,19 @@ class App:
         cycle = self.cycle
         seen = self._seen
         tick = board.start_tick(self._on_tick)
-        while True:
-            await tick.wait()
-            now = board.now()
-            core.step(now)
-            board.set_contactors(charger.c1, charger.c2)
-            board.set_pilot(charger.duty)
-            board.connect_pilot(charger.connect)
-            cycle.note(now)
-            seen["control"] = now
+        try:
+            while True:
+                await tick.wait()
+                now = board.now()
+                core.step(now)
+                board.set_contactors(charger.c1, charger.c2)
+                board.set_pilot(charger.duty)
+                board.connect_pilot(charger.connect)
+                cycle.note(now)
+                seen["control"] = now
+        except BaseException:
+            board.safe()  # at once: the main task hears of it only after whoever is due before it
+            raise
 
     async def _power(self):
         core = self.core
@@ -113,8 +117,15 @@ class App:
             if not self.core.charger.c1 and ticks.diff(now, self._saved) >= _SAVE_MS:
                 if self.settings.changed:
                     self._saved = now
-                    self.settings.save()
+                    self.save()
             await asyncio.sleep_ms(500)
+
+    def save(self):
+        """Write the settings; a flash that fails is journalled and does not stop the charger."""
+        try:
+            self.settings.save()
+        except OSError:
+            self.journal.record(reasons.STORAGE, 3)
 
     def _all_alive(self, now):
         """True when control, regulator and, if used, the bus have run lately."""
@@ -143,7 +154,7 @@ class App:
             self.board.start_network(settings.get("wifi_ssid"), settings.get("wifi_password"))
         address = self.board.http_address()
         if address:  # none without a radio that works
-            await WebServer(self.status, self.core.command, sys.path[0] + "/web").start(*address)
+            await WebServer(self.status, self.core.command, sys.path[0] + "/web").run(*address)
 
     async def _keep(self, name, service):
         """Run a service; one that raises is journalled and started again."""
@@ -170,24 +181,24 @@ class App:
 def main():
     """Run the app on this build's board; leave the outputs safe whatever happens."""
     board = __import__("evse.boards." + BOARD, None, None, ("create",)).create()
+    app = None
     try:
         board.safe()
-        asyncio.run(App(board).run())
+        app = App(board)
+        asyncio.run(app.run())
     except KeyboardInterrupt:
         # Somebody wants the REPL: nothing is live, and they get the time to work in it.
         board.safe()
         board.watchdog(_REPL_WATCHDOG_MS)
+        if app:
+            app.save()
     except Exception as problem:
         board.safe()
-        sys.print_exception(problem)
-        _keep_reason(board, problem)
-        board.reset()
-
-
-def _keep_reason(board, problem):
-    """Write the last exception where it survives the reset."""
-    try:
-        with open(board.data_dir() + "/crash.txt", "w") as file:
-            sys.print_exception(problem, file)
-    except OSError:
-        pass  # a full or broken flash must not keep the board from restarting
+        try:
+            sys.print_exception(problem)
+            with open(board.data_dir() + "/crash.txt", "w") as file:
+                sys.print_exception(problem, file)
+            if app:
+                app.save()
+        finally:
+            board.reset()  # whatever is broken or full, it must not keep the board from restarting

@@ -7,7 +7,7 @@ read-only ``status`` and ``command(name, value, source)``.
 
 from evse import reasons, ticks
 from evse.charging import cable, faults
-from evse.charging.charger import STATE_A, Charger
+from evse.charging.charger import Charger
 from evse.charging.guard import Guard
 from evse.charging.pilot import Pilot
 from evse.power import readings as sources
@@ -84,8 +84,8 @@ class Core:
                 self._delay_s = max(0, self._delay_s - elapsed)
                 if not self._delay_s:
                     self._clear(faults.BOOT_DELAY)
-        if self.charger.state == STATE_A:
-            # The cable cannot change while a car holds it; reading it then would only add noise.
+        if not self.charger.c1:
+            # Not only before a car is seen: the pilot may make contact before the proximity does.
             self._cable_da = cable.rating(proximity_mv)
         self.temperature_dc = temperature_dc
         limit = self.settings.get("max_temp") * 10
@@ -171,8 +171,6 @@ class Core:
             self._command_mode(wanted, source)
             return
         self.settings.set(key, wanted)
-        if not self.mains_meter and self.settings.get("mode") != "Normal":
-            self.settings.set("mode", "Normal")
         self.configure()
 
     def _command_fault(self, value, source):
@@ -217,6 +215,8 @@ class Core:
     def configure(self):
         """Hand the settings in force to those who act on them."""
         settings = self.settings
+        if not self.mains_meter:
+            settings.set("mode", "Normal")  # a file may ask for what no command can
         params = self.regulator.params
         params.mode = _SETTING_MODES.index(settings.get("mode"))
         params.min_da = settings.get("min") * 10

@@ -6,8 +6,6 @@ from the timer callback. Time is the uptime in seconds; words are looked up when
 
 from array import array
 
-from evse import reasons
-
 SIZE = 64
 
 
@@ -38,8 +36,3 @@ class Journal:
             slot = number % SIZE
             yield number, self._at[slot], self._code[slot], self._a[slot], self._b[slot]
             number += 1
-
-    def lines(self):
-        """Yield the events as text lines, oldest first."""
-        for number, at, code, a, b in self.events():
-            yield "%d %ds %s %d %d" % (number, at, reasons.text(code), a, b)

@@ -98,8 +98,9 @@ class Settings:
         self.changed = False
         for setting in TABLE:
             self._values[setting[KEY]] = setting[DEFAULT]
-        if path and not self._load(path):
-            self._load(path + ".old")
+        if path:
+            # A cut between the two renames of ``save`` leaves .new whole and no file.
+            self._load(path) or self._load(path + ".new") or self._load(path + ".old")
 
     def get(self, key):
         """Return the value of ``key``."""
@@ -139,7 +140,6 @@ class Settings:
         """Write the file if anything changed. Blocks: never call it with a contactor closed."""
         if not self.changed or not self._path:
             return
-        self.changed = False
         stored = {}
         for setting in TABLE:
             value = self._values[setting[KEY]]
@@ -153,6 +153,7 @@ class Settings:
         except OSError:
             pass  # the first time there is none
         os.rename(fresh, self._path)
+        self.changed = False
 
     def load(self, document):
         """Take over a stored document; what does not fit is dropped one by one and journalled."""

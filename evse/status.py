@@ -85,6 +85,11 @@ class Status:
         """Figures of the control cycle as a dict, None where there is none."""
         return self.cycle and self.cycle.summary()
 
+    def events(self):
+        """Yield (number, uptime_s, text, a, b) of the journal's events, oldest first."""
+        for number, at, code, a, b in self._core.journal.events():
+            yield number, at, reasons.text(code), a, b
+
     def setting(self, key):
         """Value of one setting; secrets read as whether they are set."""
         settings = self._core.settings

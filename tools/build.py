@@ -22,6 +22,19 @@ BUILD = ROOT / "build"
 VERSION = "v4.0.0"
 BOARDS = ("smartevse_v3", "devkit")
 SLOT = "a"
+# /main.py: what cannot even start is tried again, the outputs being safe since boot.py.
+START = """import sys
+import time
+
+import machine
+
+try:
+    import main
+except Exception as problem:
+    sys.print_exception(problem)
+    time.sleep(10)
+    machine.reset()
+"""
 
 # What PyPI's packages bring that no firmware of ours imports.
 LEFT_OUT = {
@@ -175,7 +188,7 @@ def build(board):
         if path.is_file() and path not in wanted:
             path.unlink()
     write(out / "boot.py", (ROOT / "boot.py").read_bytes())
-    write(out / "main.py", b"import main\n")
+    write(out / "main.py", START.encode())
     write(out / "slot", SLOT.encode())
     return out
 

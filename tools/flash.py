@@ -8,6 +8,7 @@ Talking to the board interrupts its firmware, which opens the contactors first.
 """
 
 import argparse
+import ast
 import getpass
 import json
 import subprocess
@@ -79,11 +80,14 @@ os.rename("/slot.new", "/slot")
 """
 _SETTINGS = """
 import json, os
-try:
-    with open("/data/settings.json") as file:
-        stored = json.load(file)
-except (OSError, ValueError):
-    stored = {"version": 1}
+stored = {"version": 1}
+for name in ("", ".new", ".old"):
+    try:
+        with open("/data/settings.json" + name) as file:
+            stored = json.load(file)
+        break
+    except (OSError, ValueError):
+        pass
 stored.setdefault("settings", {}).update(json.loads(%(settings)r))
 with open("/data/settings.json.new", "w") as file:
     json.dump(stored, file)
@@ -152,12 +156,18 @@ def flash(arguments):
             return "0x%X" % start, str(path)
 
         if arguments.full:
+            if arguments.set or arguments.wifi_ssid:
+                raise build.Problem("FULL=1 wipes the settings: flash first, then set them with "
+                                    "make deploy")
             esptool(port, "write-flash", *part(0, image.FLASH))
             return
         parts = [*part(image.BASE_AT, image.partition("nvs")[0]), *part(image.APP_AT, vfs_at)]
         kept = Path(folder) / "kept"
         esptool(port, "read-flash", "0x%X" % vfs_at, str(2 * image.BLOCK), str(kept))
         keep = has_our_files(kept.read_bytes())
+        if not keep and (arguments.set or arguments.wifi_ssid):
+            raise build.Problem("this board has no MicroEVSE yet: flash first, then set the "
+                                "settings with make deploy")
         if not keep:
             parts += part(vfs_at, image.FLASH)
         esptool(port, "write-flash", *parts)
@@ -200,14 +210,26 @@ def deploy(arguments, start_files=False):
     print("slot %s is in use now" % spare)
 
 
+def _settings_table():
+    """The rows of the firmware's settings table, as syntax."""
+    source = (build.ROOT / "evse" / "settings.py").read_text()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "TABLE":
+            return node.value.elts
+    raise build.Problem("evse/settings.py has no TABLE")
+
+
 def settings(arguments):
     """The settings the command line asks for; the password of the WiFi is asked for."""
+    known = [row.elts[0].value for row in _settings_table()]
     wanted = {}
     for pair in arguments.set:
         key, equals, value = pair.partition("=")
         if not equals:
             raise build.Problem("--set takes KEY=VALUE, not %r" % pair)
-        wanted[key] = int(value) if value.isdigit() else value
+        if key not in known:
+            raise build.Problem("no setting is called %s; there are %s" % (key, ", ".join(known)))
+        wanted[key] = value  # as text: the firmware converts and checks it
     if arguments.wifi_ssid:
         wanted["wifi_ssid"] = arguments.wifi_ssid
         wanted["wifi_password"] = getpass.getpass("password of %s: " % arguments.wifi_ssid)

@@ -282,8 +282,8 @@ class Esp32:
             return  # the driver joins again by itself, for ever
         if self._joined:
             self._wlan.disconnect()
-        self._joined = wanted
         self._wlan.connect(ssid, password)
+        self._joined = wanted
 
     def data_dir(self):
         return "/data"

@@ -13,9 +13,23 @@ def install(app, status, command):
     def get_status(_request):
         return Reply(_status(status))
 
+    @app.get("/api/v1/journal")
+    def get_journal(_request):
+        return Reply(_journal(status))
+
     @app.post("/api/v1/command")
     def post_command(request):
         return _command(request, command)
+
+
+def _journal(status):
+    """Yield the journal as a JSON array, one event a piece."""
+    comma = "["
+    for number, at, text, a, b in status.events():
+        yield '%s{"number":%d,"uptime_s":%d,"text":%s,"a":%d,"b":%d}' % (
+            comma, number, at, quote(text), a, b)
+        comma = ","
+    yield "[]" if comma == "[" else "]"
 
 
 def _status(status):

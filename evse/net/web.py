@@ -5,6 +5,8 @@ a time, each has a time limit, and whoever exceeds a bound gets an answer and is
 """
 
 import asyncio
+import select
+import socket
 import time
 
 from microdot import Microdot, Request
@@ -20,7 +22,8 @@ _LEAVING_MAX = const(2)
 _HEAD_MS = const(5000)
 _REQUEST_MS = const(10000)
 _LEAVE_MS = const(500)
-_REAP_MS = const(250)
+_ACCEPT_MS = const(20)
+_BACKLOG = const(4)
 _DISCARD_MAX = const(4096)
 
 
@@ -102,28 +105,45 @@ class WebServer:
         self._names = ("smartevse-%d" % status.serial, "microevse-%d" % status.serial)
         self._serving = []
         self._leaving = []
-        self._server = None
-        self._sweeper = None
         self.served = 0
         self.refused = 0
         self.expired = 0
 
-    async def start(self, host, port):
-        """Listen, and return; raises OSError when the address is not to be had."""
-        self._server = await asyncio.start_server(self.accept, host, port, backlog=4)
-        self._sweeper = asyncio.create_task(self._sweep_on())
+    async def run(self, host, port):
+        """Serve until cancelled; raises OSError when the address is not to be had.
 
-    def close(self):
-        """Stop listening, and let go whoever is still being served."""
-        self._server.close()
-        self._sweeper.cancel()
-        for connection in self._serving + self._leaving:
-            connection.cut()
+        asyncio's own server ends for ever when memory is short at the wrong moment, so connections
+        are accepted here: as many as can be held, the others wait in the system's queue.
+        """
+        listener = socket.socket()
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(socket.getaddrinfo(host, port)[0][-1])
+            listener.listen(_BACKLOG)
+            listener.setblocking(False)
+            poller = select.poll()
+            poller.register(listener, select.POLLIN)
+            while True:
+                self.sweep(now_ms())
+                if len(self._serving) + len(self._leaving) < _SERVED_MAX + _LEAVING_MAX:
+                    for _ in poller.ipoll(0):
+                        self._admit(listener)
+                await asyncio.sleep_ms(_ACCEPT_MS)
+        finally:
+            listener.close()
+            for connection in self._serving + self._leaving:
+                connection.cut()
 
-    async def _sweep_on(self):
-        while True:
-            await asyncio.sleep_ms(_REAP_MS)
-            self.sweep(now_ms())
+    def _admit(self, listener):
+        peer = None
+        try:
+            peer, address = listener.accept()
+            peer.setblocking(False)
+            stream = asyncio.StreamReader(peer, {"peername": address})
+            asyncio.create_task(self.accept(stream, stream))
+        except (OSError, MemoryError):
+            if peer:
+                peer.close()  # no room for it now: it may come back
 
     def sweep(self, now):
         """End the connections whose time is up at ``now``."""
@@ -156,6 +176,7 @@ class WebServer:
             connection.allow(_REQUEST_MS)
             await request.read_body()
             self.served += 1
+            await asyncio.sleep_ms(0)  # one slice for reading, one for answering
             await self._app.handle_request(request, connection)
         except inlet.Refusal as exc:
             refusal = exc

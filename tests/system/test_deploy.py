@@ -140,7 +140,7 @@ def test_deploy_writes_the_spare_slot_and_puts_it_in_use(board, new_app):
     assert _slot(after, "b") == new_app
     assert _slot(after, "a") == _slot(before, "a")
     assert json.loads(after["/data/settings.json"]) == \
-        {"version": 1, "settings": {"mode": "Smart", "mains": 20}}
+        {"version": 1, "settings": {"mode": "Smart", "mains": "20"}}
     others = {"/boot.py": before["/boot.py"], "/main.py": before["/main.py"]}
     assert {path: data for path, data in after.items() if path.endswith(".py")} == others
 
@@ -155,7 +155,7 @@ def test_deploy_the_second_time_goes_back_to_the_first_slot(board, new_app):
     after = second.files()
     assert after["/slot"] == b"a"
     assert _slot(after, "a") == _slot(after, "b") == new_app
-    assert json.loads(after["/data/settings.json"])["settings"] == {"mode": "Smart", "mains": 25}
+    assert json.loads(after["/data/settings.json"])["settings"] == {"mode": "Smart", "mains": "25"}
     assert (after["/boot.py"], after["/main.py"]) == (b"new boot", b"new main")
     assert {path for path in after if path.count("/") == 1} == {"/boot.py", "/main.py", "/slot"}
 

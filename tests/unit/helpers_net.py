@@ -52,6 +52,10 @@ class FakeStatus:
     def mains_da(self, phase):
         return self.amps[phase]
 
+    def events(self):
+        yield 7, 3600, "mode changed", 3, 0
+        yield 8, 3661, 'a "quoted" word', -1, 2
+
     def cycle_summary(self):
         return {"count": 1000, "late": 3, "worst_ms": 24}
 

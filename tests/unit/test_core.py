@@ -29,6 +29,7 @@ class Bench:
         self.car = "A"
         self.house = None
         self.rcm = False
+        self.proximity = 595
         self.temperature = 250
         self.opened = False
         self._burst = array("i", (0,) * 6)
@@ -54,7 +55,7 @@ class Bench:
             self.opened = core.sample(burst, rcm, self.now)
             core.step(self.now)
             if self._ms % 500 == 0:
-                core.second(self.now, 595, self.temperature, rcm)
+                core.second(self.now, self.proximity, self.temperature, rcm)
             if self.house is not None and self._ms % 1000 == 0:
                 drawn = core.charger.offered_da if core.charger.c1 else 0
                 core.command("reading", ["mains"] + [self.house + drawn] * 3, "bus")
@@ -278,3 +279,29 @@ def test_uptime_counts_seconds_through_the_wrap():
 def test_secrets_do_not_leave():
     bench = Bench({"wifi_password": "hush"})
     assert bench.status.setting("wifi_password") is True
+
+
+def test_a_cable_is_read_whenever_it_makes_contact():
+    for phase in range(0, 500, 50):
+        bench = Bench({"max": 32})
+        bench.proximity = 3300
+        bench.run(3000 + phase)
+        bench.proximity = 595
+        bench.charge()
+        bench.run(8000)
+        assert bench.core.charger.offered_da == 320, phase
+
+
+def test_a_cable_is_not_read_again_while_charging():
+    bench = Bench({"max": 32})
+    bench.charge()
+    bench.run(8000)
+    bench.proximity = 3300
+    bench.run(8000)
+    assert bench.core.charger.offered_da == 320
+
+
+def test_a_file_cannot_bring_smart_without_a_meter():
+    bench = Bench({"mode": "Smart"})
+    assert bench.status.mode == "Normal"
+    bench.charge()

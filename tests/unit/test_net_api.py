@@ -106,3 +106,12 @@ def test_a_charset_beside_the_type_is_accepted():
     answer = command({"name": "mode", "value": "Off"},
                      headers={"Content-Type": "application/json; charset=utf-8"})
     assert answer.status == 200
+
+
+def test_the_journal_is_an_array_of_events():
+    answer = get("/api/v1/journal")
+    assert answer.status == 200
+    assert answer.json == [
+        {"number": 7, "uptime_s": 3600, "text": "mode changed", "a": 3, "b": 0},
+        {"number": 8, "uptime_s": 3661, "text": 'a "quoted" word', "a": -1, "b": 2},
+    ]

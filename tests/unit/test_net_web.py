@@ -238,3 +238,40 @@ def test_requests_leave_no_memory_behind():
 
     before = used_after(5)
     assert used_after(50) - before < 1024
+
+
+def test_no_memory_for_one_connection_leaves_the_server_standing():
+    server = new_server()
+    real = server.accept
+    failures = []
+
+    def failing(reader, writer):
+        failures.append(1)
+        raise MemoryError
+
+    async def once():
+        reader, writer = await asyncio.open_connection("127.0.0.1", 18089)
+        writer.write(b"GET /api/v1/journal HTTP/1.0\r\n\r\n")
+        await writer.drain()
+        heard = await reader.read(-1)
+        writer.close()
+        await writer.wait_closed()
+        return heard
+
+    async def run():
+        task = asyncio.create_task(server.run("127.0.0.1", 18089))
+        await asyncio.sleep_ms(0)  # its first turn, in which it listens
+        server.accept = failing
+        assert await once() == b""
+        server.accept = real
+        assert (await once()).startswith(b"HTTP/1.0 200")
+        task.cancel()
+        await asyncio.sleep_ms(0)  # its last turn
+        # The address is free again at once.
+        task = asyncio.create_task(server.run("127.0.0.1", 18089))
+        await asyncio.sleep_ms(0)  # its first turn, in which it listens
+        assert (await once()).startswith(b"HTTP/1.0 200")
+        task.cancel()
+
+    asyncio.run(run())
+    assert failures

@@ -123,3 +123,31 @@ def test_settings_that_contain_each_other_load_in_any_order():
     settings = Settings(Journal().record)
     settings.load({"settings": {"min": 16, "max": 32}})
     assert (settings.get("min"), settings.get("max")) == (16, 32)
+
+
+def test_a_cut_between_the_renames_keeps_the_newest_generation():
+    settings = Settings(_fresh().record, PATH)
+    settings.set("mains", 30)
+    settings.save()
+    settings.set_access(0)
+    settings.save()
+    os.rename(PATH, PATH + ".new")
+    again = Settings(Journal().record, PATH)
+    assert (again.get("mains"), again.access) == (30, 0)
+
+
+def test_a_save_that_fails_is_tried_again():
+    settings = Settings(_fresh().record, "/tmp/no such folder/settings.json")
+    settings.set("mains", 30)
+    try:
+        settings.save()
+        raise AssertionError("saved to nowhere")
+    except OSError:
+        assert settings.changed
+
+
+def test_numbers_may_be_stored_as_text():
+    settings = Settings(Journal().record)
+    settings.load({"settings": {"mains": "35", "wifi_password": "12345678"}})
+    assert settings.get("mains") == 35
+    assert settings.get("wifi_password") == "12345678"
