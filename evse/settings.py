@@ -100,7 +100,9 @@ class Settings:
             self._values[setting[KEY]] = setting[DEFAULT]
         if path:
             # A cut between the two renames of ``save`` leaves .new whole and no file.
-            self._load(path) or self._load(path + ".new") or self._load(path + ".old")
+            for name in (path, path + ".new", path + ".old"):
+                if self._load(name):
+                    break
 
     def get(self, key):
         """Return the value of ``key``."""

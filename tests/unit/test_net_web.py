@@ -251,9 +251,13 @@ def test_no_memory_for_one_connection_leaves_the_server_standing():
 
     async def once():
         reader, writer = await asyncio.open_connection("127.0.0.1", 18089)
-        writer.write(b"GET /api/v1/journal HTTP/1.0\r\n\r\n")
-        await writer.drain()
-        heard = await reader.read(-1)
+        heard = b""
+        try:
+            writer.write(b"GET /api/v1/journal HTTP/1.0\r\n\r\n")
+            await writer.drain()
+            heard = await reader.read(-1)
+        except OSError:
+            pass  # turned away
         writer.close()
         await writer.wait_closed()
         return heard
