@@ -25,8 +25,8 @@ class Status:
     does not. ``grant_da`` (allotted), ``offered_da`` (by the pilot now, 0 for none),
     ``override_da`` (set by hand, 0 for none), ``limit``, ``limit_name`` (what sets the current).
     ``mains_fresh``, ``mains_age_ms`` (-1 without a sample), ``mains_wh`` (-1 when unknown).
-    ``temp`` (degrees C), ``pwm1024`` (duty as clients know it), ``uptime_s``, ``heap_free``,
-    ``heap_used`` (bytes, garbage included).
+    ``temp`` (degrees C), ``pwm1024`` (duty as clients know it), ``uptime_s``, ``heap_free``
+    (bytes; asked for once, because the interpreter walks all of the heap for it).
     """
 
     def __init__(self, core, version, board, serial):
@@ -75,7 +75,6 @@ class Status:
         self.pwm1024 = (charger.duty + 32) * 1024 // FULL
         self.uptime_s = core.journal.uptime_s
         self.heap_free = gc.mem_free()
-        self.heap_used = gc.mem_alloc()
 
     def mains_da(self, phase):
         """Mains current of phase 0, 1 or 2; negative feeds the grid."""

@@ -53,8 +53,8 @@ def _status(status):
         quote(status.setting("mains_met")), status.setting("mains") * 10,
         status.mains_da(0), status.mains_da(1), status.mains_da(2),
         status.mains_age_ms, quote(bool(status.mains_fresh)))
-    yield ',"temp_c":%d,"pwm1024":%d,"heap":{"free":%d,"used":%d}' % (
-        status.temp, status.pwm1024, status.heap_free, status.heap_used)
+    yield ',"temp_c":%d,"pwm1024":%d,"heap":{"free":%d}' % (
+        status.temp, status.pwm1024, status.heap_free)
     yield ',"cycle":%s,"bus":[' % quote(status.cycle_summary())
     comma = ""
     for row in status.bus_rows():

@@ -1,5 +1,6 @@
 """Answers of the web server: one class, streamed through one small buffer."""
 
+import asyncio
 import json
 
 from microdot import Response
@@ -41,6 +42,7 @@ class Reply(Response):
         """Send the whole answer; raises OSError when the peer is gone."""
         body = self.body
         try:
+            await asyncio.sleep_ms(0)  # one slice for making the answer, one for each piece sent
             await stream.awrite(self._head())
             if self.is_head:
                 return

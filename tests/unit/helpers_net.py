@@ -39,7 +39,6 @@ class FakeStatus:
     temp = 31
     pwm1024 = 233
     heap_free = 60000
-    heap_used = 40000
     fault_name = "Pilot Fault"
 
     def __init__(self):
