@@ -14,7 +14,7 @@ def test_whatever_is_no_resistor_of_the_standard_gets_the_least():
 
 
 def test_no_cable_gets_more_than_its_own_window():
-    for mv in range(0, 3301):
+    for mv in range(3301):
         da = rating(mv)
         assert da <= 160 or mv < 700
         assert da <= 320 or mv < 400
