@@ -136,9 +136,9 @@ class Core:
             raise Refused("Smart needs a mains meter (setting mains_met)", "mode",
                           ["Off", "Normal", "Pause"])
         if name == "Off" or name == "Pause":
-            self.settings.set_access(OFF if name == "Off" else PAUSE)
+            self.settings.remember("access", OFF if name == "Off" else PAUSE)
         else:
-            self.settings.set_access(ON)
+            self.settings.remember("access", ON)
             self.settings.set("mode", name)
         self.override_da = 0
         self._record(reasons.MODE, MODE_IDS[name])
@@ -225,7 +225,7 @@ class Core:
         params.mains_meter = self.mains_meter
         self.rcm_enabled = settings.get("rcmon") == "Enabled"
         params.normal_mains = settings.get("normal_mains") == "Enabled"
-        self.charger.access = settings.access
+        self.charger.access = settings.states["access"]
         self.charger.min_da = params.min_da
         self.charger.max_da = params.max_da
         self._ceilings()

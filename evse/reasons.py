@@ -1,8 +1,8 @@
 """Codes for the journal and for "why": each declared once, with the words people read.
 
 A code is an int so that recording one allocates nothing. ``text(code)`` reads the sentence.
-Codes 1-19 say why the car is not charging or charges no more, 20-39 what the guard did, 40-59
-which limit sets the current, 60-99 are events of the system.
+Codes 1-19 and 25-39 say why the car is not charging or charges no more, 20-24 what the guard did,
+40-59 which limit sets the current, 60-99 are events of the system.
 """
 
 from micropython import const
@@ -24,12 +24,25 @@ PILOT_INVALID = const(13)
 CAR_IGNORES_STOP = const(14)
 COMMANDED = const(15)
 CHARGING = const(16)
+WAKING = const(17)
+SWITCHING_PHASES = const(18)
+LOCKING = const(19)
 
 GUARD_LEVEL = const(20)
 GUARD_PILOT = const(21)
 GUARD_SHORT = const(22)
 GUARD_RCM = const(23)
 GUARD_STALL = const(24)
+
+MODEM = const(25)
+MODEM_DENIED = const(26)
+TIMER_WAITS = const(27)
+CLOCK_UNKNOWN = const(28)
+CARD = const(29)
+SWITCH = const(30)
+TIMER = const(31)
+OVERCURRENT = const(32)
+CARD_MISSING = const(33)
 
 LIMIT_MAX = const(40)
 LIMIT_CABLE = const(41)
@@ -40,6 +53,7 @@ LIMIT_OVERRIDE = const(45)
 LIMIT_TEMPERATURE = const(46)
 LIMIT_START = const(47)
 LIMIT_SHORTAGE = const(48)
+LIMIT_OVERCURRENT = const(49)
 
 STARTED = const(60)
 STATE = const(61)
@@ -54,6 +68,21 @@ SETTING_DROPPED = const(69)
 GRANT = const(70)
 STORAGE = const(71)
 TASK_RESTARTED = const(72)
+WAKE_STEP = const(73)
+WOKE = const(74)
+WELD_EVIDENCE = const(75)
+NO_CURRENT_EVIDENCE = const(76)
+OVERCURRENT_EVIDENCE = const(77)
+LOCK_MOVED = const(78)
+CARD_READ = const(79)
+CARDS_CHANGED = const(80)
+SESSION_BEGAN = const(81)
+SESSION_ENDED = const(82)
+CLOCK_SET = const(83)
+TIMER_SET = const(84)
+TIMER_CLEARED = const(85)
+PHASES = const(86)
+EV_STATE = const(87)
 
 # One text, not a dict: forty short strings and their table would take four times the memory.
 _TEXTS = (
@@ -74,11 +103,23 @@ _TEXTS = (
     "14 the car did not stop in time\n"
     "15 stopped by command\n"
     "16 charging\n"
+    "17 waking the car\n"
+    "18 switching phases\n"
+    "19 waits for the lock\n"
     "20 opened: the car left state C\n"
     "21 opened: pilot not valid\n"
     "22 opened: pilot shorted\n"
     "23 opened: residual current\n"
     "24 opened: control stalled\n"
+    "25 asks the car who it is\n"
+    "26 another car is required\n"
+    "27 waits for the start time\n"
+    "28 waits for the time of day\n"
+    "29 by card\n"
+    "30 at the switch\n"
+    "31 by the timer\n"
+    "32 the car takes too much\n"
+    "33 waits for a card\n"
     "40 MAX\n"
     "41 cable\n"
     "42 mains\n"
@@ -88,6 +129,7 @@ _TEXTS = (
     "46 temperature\n"
     "47 start of session\n"
     "48 not enough current\n"
+    "49 the car takes too much\n"
     "60 started\n"
     "61 state changed\n"
     "62 meter lost\n"
@@ -101,6 +143,21 @@ _TEXTS = (
     "70 current granted\n"
     "71 storage failed\n"
     "72 task restarted\n"
+    "73 wakes the car\n"
+    "74 the car woke\n"
+    "75 current while open\n"
+    "76 no current while closed\n"
+    "77 more current than granted\n"
+    "78 lock moved\n"
+    "79 card read\n"
+    "80 cards changed\n"
+    "81 session began\n"
+    "82 session ended\n"
+    "83 clock set\n"
+    "84 timer set\n"
+    "85 timer cleared\n"
+    "86 phases\n"
+    "87 the car told its state\n"
 )
 
 

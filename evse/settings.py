@@ -44,18 +44,37 @@ METERS = ("Disabled", "Phoenix C", "Finder 7E", "Eastron3P", "InvEastrn", "ABB",
           "WAGO", "API", "Eastron1P", "Finder 7M", "Sinotimer", "Schneider", "Chint 3P",
           "C.Gavazzi", "Chint 1P")
 
+_OFF_ON = ("Disabled", "Enabled")
+
 TABLE = (
     ("mode", "enum", "Normal", ("Normal", "Smart"), "drive", "", "MODE"),
     ("config", "enum", "Socket", ("Socket", "Fixed"), "install", "", "CONFIG"),
+    ("lock", "enum", "Disabled", ("Disabled", "Solenoid", "Motor"), "install", "", "LOCK"),
+    ("cable_lock", "enum", "Disabled", _OFF_ON, "install", "", ""),
     ("mains_met", "enum", "Disabled", METERS, "install", "", "MAINS MET"),
     ("mains_adr", "int", 10, (10, 247), "install", "", "MAINS ADR"),
+    ("ev_meter", "enum", "Disabled", METERS, "install", "", "EV METER"),
+    ("ev_adr", "int", 12, (10, 247), "install", "", "EV ADDR"),
+    ("ev_meter_role", "enum", "Car only", ("Car only", "Sub-panel"), "install", "", ""),
     ("mains", "int", 25, (10, 200), "install", "A", "MAINS"),
     ("min", "int", 6, (6, 16), "install", "A", "MIN"),
     ("max", "int", 13, (6, 80), "install", "A", "MAX"),
+    ("contact_2", "enum", "Not present",
+     ("Not present", "Always Off", "Solar Off", "Always On", "Auto"), "drive", "", "CONTACT 2"),
+    ("c2_pause_s", "int", 10, (5, 60), "install", "s", ""),
+    ("switch", "enum", "Disabled", ("Disabled", "Access B", "Access S", "Sma-Sol B", "Sma-Sol S",
+     "Grid Relay", "Custom B", "Custom S"), "install", "", "SWITCH"),
+    ("led_mode", "enum", "Standard", ("Standard", "Public"), "install", "", "LED MODE"),
+    ("rcmon", "enum", "Disabled", _OFF_ON, "install", "", "RCMON"),
+    ("rfid", "enum", "Disabled", ("Disabled", "EnableAll", "EnableOne", "Learn", "Delete",
+     "DeleteAll"), "install", "", "RFID"),
     ("max_temp", "int", 65, (40, 75), "install", "C", "MAX TEMP"),
-    ("rcmon", "enum", "Disabled", ("Disabled", "Enabled"), "install", "", "RCMON"),
-    ("normal_mains", "enum", "Enabled", ("Disabled", "Enabled"), "install", "", ""),
+    ("modem", "enum", "Not present", ("Not present", "Experimental"), "install", "", "MODEM"),
+    ("required_evccid", "str", "", 32, "install", "", ""),
+    ("normal_mains", "enum", "Enabled", _OFF_ON, "install", "", ""),
     ("power_return_s", "int", 60, (0, 600), "install", "s", ""),
+    ("tz", "str", "CET-1CEST,M3.5.0,M10.5.0/3", 63, "install", "", ""),
+    ("trust_lan", "enum", "Disabled", _OFF_ON, "install", "", ""),
     ("wifi_ssid", "str", "", 32, "install", "", ""),
     ("wifi_password", "secret", "", 64, "install", "", ""),
 )
@@ -87,6 +106,13 @@ def check(setting, value):
     return value
 
 
+def _is_timer(value):
+    """True for a stored timer: a mode, two times and whether it repeats."""
+    if type(value) is not list or len(value) != 4 or value[0] not in ("Normal", "Smart", "Solar"):
+        return False
+    return all(type(part) is int and part >= 0 for part in value[1:])
+
+
 class Settings:
     """The values in force. ``record`` is the journal's; ``path`` the file, or None for none."""
 
@@ -94,7 +120,10 @@ class Settings:
         self._record = record
         self._path = path
         self._values = {}
-        self.access = 1  # 0 off, 1 on, 2 pause: a state, but one that outlives a power cut
+        # No settings, but what must outlive a power cut as well: access 0 off, 1 on, 2 pause; the
+        # card that switched on (hex, "" for none); the timer as (mode, start, stop, repeat) or
+        # None, times in Unix seconds, 0 for none.
+        self.states = {"access": 1, "card": "", "timer": None}
         self.changed = False
         for setting in TABLE:
             self._values[setting[KEY]] = setting[DEFAULT]
@@ -132,10 +161,10 @@ class Settings:
             self.changed = True
             self._record(reasons.SETTING, self._index(key), value if type(value) is int else 0)
 
-    def set_access(self, access):
-        """Remember that charging is switched off (0), on (1) or paused (2)."""
-        if self.access != access:
-            self.access = access
+    def remember(self, key, value):
+        """Keep one of ``states``; it reaches the file by ``save``."""
+        if self.states[key] != value:
+            self.states[key] = value
             self.changed = True
 
     def save(self):
@@ -149,7 +178,9 @@ class Settings:
                 stored[setting[KEY]] = value
         fresh = self._path + ".new"
         with open(fresh, "w") as file:
-            json.dump({"version": VERSION, "access": self.access, "settings": stored}, file)
+            document = {"version": VERSION, "settings": stored}
+            document.update(self.states)
+            json.dump(document, file)
         try:
             os.rename(self._path, self._path + ".old")
         except OSError:
@@ -168,7 +199,13 @@ class Settings:
                 except Refused:
                     self._record(reasons.SETTING_DROPPED, self._index(key))
         if document.get("access") in (0, 1, 2):
-            self.access = document["access"]
+            self.states["access"] = document["access"]
+        card = document.get("card")
+        if type(card) is str and len(card) <= 14:
+            self.states["card"] = card
+        timer = document.get("timer")
+        if _is_timer(timer):
+            self.states["timer"] = tuple(timer)
 
     def _load(self, path):
         try:

@@ -53,7 +53,7 @@ class Status:
         self.state_name = "%s - %s" % (name, faults.legacy_text(waiting)) if waiting else name
         self.car_connected = charger.state != STATE_A or core.pilot.level != LEVEL_A
         self.charging = charger.c1
-        self.access = access = core.settings.access
+        self.access = access = core.settings.states["access"]
         self.mode = ("Off" if access == OFF else "Pause" if access == PAUSE
                      else core.settings.get("mode"))
         self.mode_id = MODE_IDS[self.mode]

@@ -58,6 +58,13 @@ class Board:
         """Level of the lock's feedback line."""
         raise NotImplementedError
 
+    def read_card(self):
+        """The 8 bytes a card reader on the switch's line sends, checksum included, or None.
+
+        None as well when no card is there or the line is held low. Takes up to 6 ms.
+        """
+        raise NotImplementedError
+
     def buttons(self):
         """Bits of the pressed buttons: 1 is <, 2 is o, 4 is >."""
         raise NotImplementedError
@@ -72,7 +79,7 @@ class Board:
         raise NotImplementedError
 
     def set_contactors(self, c1, c2):
-        """*10 ms* Command both contactors."""
+        """*10 ms* Command both contactors; of two that open, the second opens first."""
         raise NotImplementedError
 
     def set_lock(self, drive):
@@ -113,6 +120,23 @@ class Board:
 
     def data_dir(self):
         """Directory of the settings and records that updates never touch."""
+        raise NotImplementedError
+
+    def flash_log(self):
+        """The raw log partition, or None where it cannot be had; see ``evse.flashlog``.
+
+        ``size`` in bytes, ``read(at, buf)``, ``program(at, data)`` (clears bits, never erases),
+        ``erase(at)`` of the 4096 bytes from there. Programming takes under 1 ms; erasing stalls
+        the chip, so it is forbidden while a contactor is closed. OSError when the flash fails.
+        """
+        raise NotImplementedError
+
+    def clock_s(self):
+        """Unix seconds, 0 while the time of day is not known."""
+        raise NotImplementedError
+
+    def set_clock(self, seconds):
+        """Set the time of day to ``seconds`` (Unix)."""
         raise NotImplementedError
 
     def settings_overrides(self):

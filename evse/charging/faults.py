@@ -15,6 +15,15 @@ CIRCUIT_NOCOMM = const(64)  # core: circuit meter lost where it is needed
 PILOT = const(256)  # charger: the pilot was invalid for too long, or shorted
 STALL = const(512)  # charger: the guard opened because control had stalled
 BOOT_DELAY = const(1024)  # core: waits after a reset or after power returned
+DIODE = const(2048)  # charger: the car's diode was lost, or never there
+WELDED = const(4096)  # supervisor: current though the contactor is open
+NO_CURRENT = const(8192)  # supervisor: no current though closed and asked for
+LOCK = const(16384)  # lock: would not lock
+LOCK_STUCK = const(32768)  # lock: would not release
+OVERCURRENT = const(65536)  # supervisor: the car takes more than it was granted
+STORAGE = const(131072)  # app: a record or the settings could not be written
+CLOCK = const(262144)  # timer: a start is set and the time of day is not known
+RCM_MISSING = const(524288)  # core: the line has never been quiet, as without a sensor
 
 # What a fault stops.
 STOPS_NOTHING = const(0)  # shown only; LESS_6A acts through the grant that is not given
@@ -37,6 +46,15 @@ FAULTS = (
     (PILOT, 0, "Pilot Fault", STOPS_AT_ONCE, CLEARS_AFTER_PAUSE),
     (STALL, 0, "Control Stalled", STOPS_AT_ONCE, CLEARS_AFTER_PAUSE),
     (BOOT_DELAY, 0, "Start Delay", STOPS_ORDERLY, CLEARS_WITH_CAUSE),
+    (DIODE, 0, "No Diode", STOPS_AT_ONCE, CLEARS_AFTER_PAUSE),
+    (WELDED, 0, "Contactor Welded", STOPS_AT_ONCE, CLEARS_BY_HAND),
+    (NO_CURRENT, 0, "No Current Path", STOPS_NOTHING, CLEARS_WITH_CAUSE),
+    (LOCK, 0, "Lock Failure", STOPS_ORDERLY, CLEARS_WITH_CAUSE),
+    (LOCK_STUCK, 0, "Lock Stuck", STOPS_NOTHING, CLEARS_WITH_CAUSE),
+    (OVERCURRENT, 0, "Overcurrent", STOPS_ORDERLY, CLEARS_AFTER_PAUSE),
+    (STORAGE, 0, "Storage Failure", STOPS_NOTHING, CLEARS_WITH_CAUSE),
+    (CLOCK, 0, "Clock Not Set", STOPS_NOTHING, CLEARS_WITH_CAUSE),
+    (RCM_MISSING, 5, "RCM Sensor Missing", STOPS_AT_ONCE, CLEARS_WITH_CAUSE),
 )
 
 

@@ -145,7 +145,7 @@ def test_off_and_pause_stop_in_order_and_outlive_a_mode():
         bench.car = "B"
         bench.run(100)
         assert not bench.core.charger.c1
-        assert bench.settings.access == access
+        assert bench.settings.states["access"] == access
         assert bench.status.mode == name
 
 

@@ -70,11 +70,11 @@ def test_stored_values_come_back():
     journal = _fresh()
     settings = Settings(journal.record, PATH)
     settings.set("mains", 35)
-    settings.set_access(0)
+    settings.remember("access", 0)
     settings.save()
     again = Settings(journal.record, PATH)
     assert again.get("mains") == 35
-    assert again.access == 0
+    assert again.states["access"] == 0
 
 
 def test_saving_without_a_change_writes_nothing():
@@ -93,7 +93,7 @@ def test_bad_entries_are_dropped_one_by_one_and_journalled():
     settings = Settings(journal.record, PATH)
     assert settings.get("mains") == 35
     assert settings.get("max") == 13
-    assert settings.access == 1
+    assert settings.states["access"] == 1
     assert _codes(journal).count(reasons.SETTING_DROPPED) == 3
 
 
@@ -129,11 +129,11 @@ def test_a_cut_between_the_renames_keeps_the_newest_generation():
     settings = Settings(_fresh().record, PATH)
     settings.set("mains", 30)
     settings.save()
-    settings.set_access(0)
+    settings.remember("access", 0)
     settings.save()
     os.rename(PATH, PATH + ".new")
     again = Settings(Journal().record, PATH)
-    assert (again.get("mains"), again.access) == (30, 0)
+    assert (again.get("mains"), again.states["access"]) == (30, 0)
 
 
 def test_a_save_that_fails_is_tried_again():

@@ -132,7 +132,7 @@ class Loop:
             left = refused
         if mode:
             self._command("mode", mode, "settings.mode")
-        elif not self.settings.access:
+        elif not self.settings.states["access"]:
             self._command("mode", self.settings.get("mode"), "settings")
 
     def _command(self, name, value, where, source="installer"):
