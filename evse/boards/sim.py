@@ -17,12 +17,13 @@ from evse import ticks
 from evse.boards import sampling
 from evse.boards.synth import Synth
 
-_SENSORS = "<HhhHhBBBB"
+_SENSORS = "<HhhHhBBBB8s"
 _SENSORS_MAGIC = 0x5145
 _OUTPUTS = "<HIBBBB"
 _OUTPUTS_MAGIC = 0x4551
 _SILENT_MS = 1000
 _REPEAT_MS = 100
+_NO_CARD = bytes(8)
 
 
 def _loopback(port):
@@ -90,7 +91,16 @@ class Sim:
         self._duty = sampling.FULL
         self._outputs = 0
         self._led = (0, 0, 0)
+        self._card = _NO_CARD
+        self._log = None
         self._synth = Synth()
+        # What to add to the host's time; None while the time of day is not known.
+        self._clock = 0
+        clock = os.getenv("MICROEVSE_CLOCK")
+        if clock == "none":
+            self._clock = None
+        elif clock:
+            self.set_clock(int(clock))
 
     def now(self):
         return time.ticks_ms() & ticks.MASK
@@ -101,11 +111,13 @@ class Sim:
     def _exchange(self):
         now = self.now()
         while self._sock.readinto(self._in):
-            magic, high, low, pp, temp, flags, reject, noise, _ = struct.unpack(_SENSORS, self._in)
+            (magic, high, low, pp, temp, flags, reject, noise, _,
+             card) = struct.unpack(_SENSORS, self._in)
             if magic == _SENSORS_MAGIC:
                 self._heard = now
                 self._high, self._low, self._pp, self._temp = high, low, pp, temp
                 self._flags, self._reject, self._noise = flags, reject, noise * 10
+                self._card = card
         if ticks.diff(now, self._sent) >= _REPEAT_MS:
             self._send(now)
         return now
@@ -145,6 +157,9 @@ class Sim:
 
     def lock_sense(self):
         return bool(self._flags & 4)
+
+    def read_card(self):
+        return None if self._card == _NO_CARD else self._card
 
     def buttons(self):
         return self._flags >> 3 & 7
@@ -186,6 +201,21 @@ class Sim:
 
     def data_dir(self):
         return os.getenv("MICROEVSE_DATA")
+
+    def flash_log(self):
+        if self._log is None:
+            try:
+                from evse.boards import log_sim
+            except ImportError:
+                return None
+            self._log = log_sim.open(self.data_dir())
+        return self._log
+
+    def clock_s(self):
+        return 0 if self._clock is None else int(time.time()) + self._clock
+
+    def set_clock(self, seconds):
+        self._clock = seconds - int(time.time())
 
     def display(self):
         return None

@@ -7,7 +7,7 @@ import struct
 
 FULL = 65536  # duty of a steady +12 V pilot; 0 is steady -12 V
 
-SENSORS = "<HhhHhBBBB"
+SENSORS = "<HhhHhBBBB8s"
 SENSORS_MAGIC = 0x5145
 OUTPUTS = "<HIBBBB"
 OUTPUTS_MAGIC = 0x4551
@@ -16,6 +16,7 @@ FLAG_RCM = 1
 FLAG_SWITCH = 2
 FLAG_LOCK = 4
 BUTTON_SHIFT = 3  # three bits: < o >
+NO_CARD = bytes(8)
 
 OUT_CONNECT = 1
 OUT_C1 = 2
@@ -24,10 +25,10 @@ OUT_LOCK = 8
 OUT_UNLOCK = 16
 
 
-def pack_sensors(high_mv, low_mv, pp_mv, temp_dc, flags, reject_pct, noise_mv):
-    """World to board: pilot levels and pins in mV, temperature in 0.1 C, ADC troubles."""
+def pack_sensors(high_mv, low_mv, pp_mv, temp_dc, flags, reject_pct, noise_mv, card=NO_CARD):
+    """World to board: pilot levels and pins in mV, temperature in 0.1 C, ADC troubles, card."""
     return struct.pack(SENSORS, SENSORS_MAGIC, high_mv, low_mv, pp_mv, temp_dc, flags,
-                       reject_pct, noise_mv // 10, 0)
+                       reject_pct, noise_mv // 10, 0, card)
 
 
 def unpack_outputs(packet):
