@@ -54,6 +54,7 @@ LIMIT_TEMPERATURE = const(46)
 LIMIT_START = const(47)
 LIMIT_SHORTAGE = const(48)
 LIMIT_OVERCURRENT = const(49)
+LIMIT_RELAY = const(50)
 
 STARTED = const(60)
 STATE = const(61)
@@ -130,6 +131,7 @@ _TEXTS = (
     "47 start of session\n"
     "48 not enough current\n"
     "49 the car takes too much\n"
+    "50 grid relay\n"
     "60 started\n"
     "61 state changed\n"
     "62 meter lost\n"

@@ -54,10 +54,11 @@ SERVICES = ("evse/net/", "evse/bus/", "evse/boards/")
 ASSERTS = ("umqtt/simple",)
 # Constants of umodbus that our own modules use.
 CONSTANTS = {"CRC16_TABLE", "ERROR_BIAS"}
+_ESP32 = ("sampling", "sampler_esp32", "card_reader", "log_esp32", "esp32")
 BOARD_MODULES = {
-    "sim": ("sampling", "synth", "sim"),
-    "smartevse_v3": ("sampling", "sampler_esp32", "esp32", "smartevse_v3"),
-    "devkit": ("sampling", "sampler_esp32", "esp32", "devkit"),
+    "sim": ("sampling", "synth", "log_sim", "sim"),
+    "smartevse_v3": _ESP32 + ("smartevse_v3",),
+    "devkit": _ESP32 + ("devkit",),
 }
 
 

@@ -21,7 +21,7 @@ class Board:
         raise NotImplementedError
 
     def start_tick(self, callback):
-        """Call ``callback()`` 100 times a second, between bytecodes of whatever task runs.
+        """Call ``callback()`` at least 100 times a second, between bytecodes of whatever runs.
 
         On the board this is a hardware timer's soft callback; the callback must not allocate.
         Returns an object with an awaitable ``wait()`` that is released after each call.

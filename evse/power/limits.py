@@ -4,12 +4,12 @@ from array import array
 
 from evse import ticks
 
-_SIZE = 8
+_SIZE = 10
 _NEVER = -1
 
 
 class Limits:
-    """Up to eight claims, each a reason code with a ceiling in dA and an optional end.
+    """Up to ten claims, each a reason code with a ceiling in dA and an optional end.
 
     ``winner`` is the code of the lowest claim, set by ``lowest``.
     """

@@ -72,9 +72,9 @@ def test_claims_end_by_time_or_by_hand_and_the_others_stay():
     assert limits.lowest(0, 800) == 200 and limits.winner == reasons.LIMIT_CABLE
 
 
-def test_there_is_room_for_eight_claims():
+def test_there_is_room_for_ten_claims():
     limits = Limits()
-    for code in range(8):
+    for code in range(10):
         assert limits.claim(40 + code, 100 + code)
     assert not limits.claim(99, 1)
     assert limits.claim(47, 50)
