@@ -1,0 +1,412 @@
+"""Runs on MicroPython: one plug at 1 ms resolution, as a board runs the shipped code.
+
+The car's pilot changes at any ms. The timer fires each 8 ms at a random phase, its callback samples
+the pilot and lets the guard look, the control task steps when its turn comes. ``Quiet`` is a board
+without interruptions, ``Stalls`` one with those of DESIGN 3.8. Both are functions of time alone,
+so that leaving out cycles in which nothing is due changes nothing.
+"""
+
+from array import array
+
+from evse import ticks
+from evse.charging.charger import ACCESS_ON, STATE_B, STATE_C, Charger
+from evse.charging.guard import Guard
+from evse.charging.pilot import FULL, Pilot
+
+TICK_MS = 8  # evse.boards.esp32
+LATCH_MS = 3  # after a new duty no sample counts for two periods
+FOREVER_MS = 400_000_000
+GC_MS = 15
+SLICE_MS = 15
+
+# Pin millivolts: A, B, C, D, a short, -12 V, and a level that is none of the standard's.
+MV = (3281, 2892, 2502, 2112, 1723, 164, 1000)
+NONE, CONNECTED, ASKING, VENTILATION, SHORT, NEGATIVE, ODD = range(7)
+_LOW_MV = 164
+_ZERO_MV = 1723
+_NEAR_MS = 40  # cycles are run one by one for so long before and after anything happens
+_CALM_MS = 120
+
+
+def mix(a, b):
+    """A number below 2**24 that depends on ``a`` and ``b`` without any pattern to be seen."""
+    x = (a * 0x9E3779B1 + b * 0x85EBCA6B) & 0xFFFFFFFF
+    x = ((x ^ x >> 15) * 0x2C1B3C6D) & 0xFFFFFFFF
+    return (x ^ x >> 12) & 0xFFFFFF
+
+
+def _noise():
+    """mV of one sample: triangular within +-44 mV at the pin, 0.34 V on the pilot."""
+    return array("b", (mix(i, 1) % 45 - mix(i, 2) % 45 for i in range(1024)))
+
+
+NOISE = _noise()
+
+
+class Rng:
+    """Random numbers that are the same on every host."""
+
+    def __init__(self, seed):
+        self._seed = seed
+        self._count = 0
+
+    def below(self, n):
+        """A whole number from 0 to ``n`` - 1."""
+        self._count += 1
+        return mix(self._seed, self._count) % n
+
+    def between(self, low, high):
+        """A whole number from ``low`` to ``high``, both included."""
+        return low + self.below(high - low + 1)
+
+    def one_in(self, n):
+        """True in one of ``n`` cases."""
+        return self.below(n) == 0
+
+
+class Quiet:
+    """A board on which nothing interferes: a callback takes its turn within a ms."""
+
+    rejects = 0  # percent of conversions
+
+    def __init__(self, seed):
+        self._seed = seed
+
+    def dropped(self, nominal):
+        """True when the timer's event of that ms is lost."""
+        return False
+
+    def callback(self, nominal):
+        """When the callback due at ``nominal`` runs."""
+        return nominal + (mix(nominal, self._seed) & 1)
+
+    def step(self, at):
+        """When the control task, released at ``at``, has its turn."""
+        return at + (mix(at, self._seed) >> 1 & 1)
+
+    def stress(self, rng, moment):
+        """Let the rare things fall together around ``moment``."""
+
+
+class Stalls(Quiet):
+    """A board that collects garbage, serves clients, loses timer events and rejects samples."""
+
+    rejects = 20
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        self._forced = -1000
+        self._drop = -1
+
+    def stress(self, rng, moment):
+        if not rng.one_in(5):
+            self._forced = moment - GC_MS + rng.below(GC_MS + 75)
+        if not rng.one_in(5):
+            self._drop = moment - TICK_MS + rng.below(75)
+
+    def _collecting(self, at):
+        """``at``, or the end of the collection that runs then."""
+        if self._forced <= at < self._forced + GC_MS:
+            return self._forced + GC_MS
+        cell = at // 3000  # one collection each 1 to 5 s
+        start = cell * 3000 + mix(cell, self._seed) % 2000
+        if start <= at < start + GC_MS:
+            return start + GC_MS
+        return at
+
+    def dropped(self, nominal):
+        if self._drop >= 0 and nominal >= self._drop:
+            self._drop = -1
+            return True
+        cell = nominal // 60_000
+        at = cell * 60_000 + mix(cell, self._seed + 1) % 59_000
+        return at <= nominal < at + TICK_MS
+
+    def callback(self, nominal):
+        return self._collecting(super().callback(nominal))
+
+    def step(self, at):
+        at = super().step(at)
+        cell = at // 32
+        draw = mix(cell, self._seed + 2)
+        start = cell * 32 + draw % 17
+        if start <= at < start + 1 + (draw >> 8) % SLICE_MS:
+            at = start + 1 + (draw >> 8) % SLICE_MS
+        return self._collecting(at)
+
+
+class Rig:
+    """Pilot, guard and charger on a board, and what is plugged in.
+
+    ``t`` is the ms since the start. ``c1``, ``c2``, ``duty`` and ``connect`` are the board's
+    outputs as they are now, ``trace`` all their changes as (t, c1, c2, duty, connect, state) and
+    ``log`` what the code recorded, as (t, code, a, b).
+    """
+
+    def __init__(self, seed, stalls=False, jump=True):
+        self.rng = rng = Rng(seed)
+        self.board = (Stalls if stalls else Quiet)(seed)
+        self.t = 0
+        # Every third repetition crosses the wrap of the ticks, at a place of its own.
+        self._base = ticks.MASK - rng.below(20_000) if rng.one_in(3) else rng.below(ticks.MASK)
+        self._jump = jump
+        self.log = []
+        self.trace = []
+        self.c1 = self.c2 = False
+        self.duty = FULL
+        self.connect = False
+        self.rcm = False
+        self.diode = True
+        self.blind = False  # the converter gives nothing
+        self.hung = False  # the control task does not come any more
+        self._level = NONE
+        self._before = NONE
+        self._changed = -1000  # ms of the last change of the car's level
+        self._busy = 0  # cycles are run one by one until then
+        self._duty_at = -1000
+        self._offset = rng.between(-30, 30)  # the car's resistor and the board's reference
+        self._short = rng.below(2) * 115
+        self._floating = rng.between(100, 3200)
+        self._burst = array("i", (0,) * 6)
+        self._timer = rng.below(TICK_MS)
+        self._callback_at = self._timer
+        self._step_at = -1
+        self._spent = -1  # ms of the last callback, which samples for up to one
+        self.wait = 0
+        self.pilot = None
+        self.charger = None
+        self.guard = None
+        self._build()
+
+    def _build(self):
+        self.pilot = Pilot()
+        self.charger = Charger(self.pilot, self.record)
+        self.guard = Guard(self.pilot, self.charger, self.record)
+        self.charger.access = ACCESS_ON
+        self.charger.cable_da = 800
+        self.charger.max_da = 800
+        self.permit(160)
+
+    # ---- what the outside does ----
+
+    @property
+    def level(self):
+        """What the car shows."""
+        return self._level
+
+    def show(self, level):
+        """Let the car show ``level`` from this ms on."""
+        if self._changed != self.t:
+            self._before = self._level
+        self._changed = self.t
+        self._level = level
+        self.touch()
+
+    def touch(self):
+        """Something happened: leave no cycle out for a while."""
+        self._busy = self.t + _CALM_MS
+
+    def trip(self, on):
+        """The line of the residual current monitor."""
+        self.rcm = on
+        self.touch()
+
+    def permit(self, da, ms=FOREVER_MS, reason=0):
+        """Grant ``da`` dA for ``ms``."""
+        self.charger.grant(da, ticks.add(self.now(), ms), reason)
+        self.touch()
+
+    def record(self, code, a=0, b=0):
+        """The journal."""
+        self.log.append((self.t, code, a, b))
+
+    def codes(self, since=0):
+        """The codes recorded from ``since`` on."""
+        return [entry[1] for entry in self.log if entry[0] >= since]
+
+    def now(self):
+        """The board's tick."""
+        return (self._base + self.t) & ticks.MASK
+
+    # ---- time ----
+
+    def run(self, ms):
+        """Run for ``ms``."""
+        self.run_to(self.t + ms)
+        return self
+
+    def run_to(self, end):
+        """Run everything that happens before ms ``end``."""
+        while self._event(end):
+            pass
+        self.t = end
+
+    def until(self, ask, limit_ms):
+        """Run until ``ask()``, return the ms it took, or None when it took more than the limit."""
+        start = self.t
+        end = start + limit_ms
+        while not ask():
+            if not self._event(end):
+                self.t = end
+                return None
+        return self.t - start
+
+    def moment(self, low=150, high=400):
+        """Run to a random ms in which something critical shall happen; returns it."""
+        moment = self.t + self.rng.between(low, high)
+        self.board.stress(self.rng, moment)
+        self._busy = max(self._busy, moment)
+        self.run_to(moment)
+        self.touch()
+        return moment
+
+    def _event(self, end):
+        """The next callback or step before ``end``; False when there is none."""
+        at = self._callback_at
+        step_at = self._step_at
+        if 0 <= step_at <= at:
+            if step_at >= end:
+                return False
+            self.t = step_at
+            self._step_at = -1
+            if not self.hung:
+                self._step(end)
+            return True
+        if at >= end:
+            return False
+        self.t = at
+        self._sample(at)
+        if step_at < 0:
+            self._step_at = self.board.step(at)
+        self._next_callback()
+        return True
+
+    def _next_callback(self):
+        self._timer += TICK_MS
+        while self.board.dropped(self._timer):
+            self._timer += TICK_MS
+        self._callback_at = max(self.board.callback(self._timer), self._spent + 1)
+
+    def _sample(self, at):
+        """The timer's callback, as evse.app has it."""
+        self._spent = at
+        self._fill(at)
+        tick = self.now()
+        self.look(tick)
+        if self.guard.tripped:
+            self._apply(False, False, self.duty, self.connect)
+
+    def look(self, tick):
+        """Hand the burst to the code."""
+        self.pilot.feed(self._burst, self.charger.duty, tick)
+        self.guard.check(tick, self.rcm)
+
+    def decide(self, tick):
+        """One step of the code; returns its ms until the next one."""
+        return self.charger.step(tick)
+
+    def _step(self, end):
+        """The control task."""
+        self.wait = wait = self.decide(self.now())
+        charger = self.charger
+        self._apply(charger.c1, charger.c2, charger.duty, charger.connect)
+        if self._jump and wait > 3 * _NEAR_MS and self.t >= self._busy:
+            pilot = self.pilot
+            if pilot.raw == pilot.level and not pilot.invalid_ms and not self.guard.tripped:
+                target = min(self.t + wait, end) - _NEAR_MS
+                if target > self._timer + TICK_MS:
+                    self._timer += (target - self._timer) // TICK_MS * TICK_MS
+                    self._next_callback()
+
+    def _apply(self, c1, c2, duty, connect):
+        if (c1 == self.c1 and c2 == self.c2 and duty == self.duty and connect == self.connect):
+            return
+        if duty != self.duty:
+            self._duty_at = self.t
+        if connect and not self.connect:
+            self._floating = self.rng.between(100, 3200)
+        self.c1, self.c2, self.duty, self.connect = c1, c2, duty, connect
+        self.trace.append((self.t, c1, c2, duty, connect, self.charger.state))
+        self.touch()
+
+    # ---- the pilot's line ----
+
+    def _fill(self, at):
+        """What the converter sees in the burst of this ms."""
+        burst = self._burst
+        for i in range(6):
+            burst[i] = 0
+        duty = self.duty
+        if self.blind or at - self._duty_at < LATCH_MS:
+            return
+        level = self._level
+        high, low = self._line(level)
+        spread = 0
+        if at == self._changed and level != self._before:
+            part = mix(at, self._offset + 1000) % 3  # the edge lay after, within, before the burst
+            old = self._line(self._before)
+            if part == 0:
+                high, low = old
+            elif part == 1:
+                spread = old[0] - high
+        if duty:
+            self._part(burst, 0, high, spread, duty, at)
+        if duty < FULL:
+            self._part(burst, 3, low, 0, FULL - duty, at)
+
+    def _line(self, level):
+        """(high, low) mV at the pin."""
+        if not self.connect:
+            return self._floating, self._floating
+        high = MV[level]
+        if level == SHORT:
+            # Dead to earth, or by the 80 ohm of the standard's test: +-0.9 V.
+            return _ZERO_MV + self._short, _ZERO_MV - self._short
+        if level:
+            high += self._offset
+        if self.diode or level == NONE:
+            return high, _LOW_MV
+        return high, 2 * _ZERO_MV - high
+
+    def _part(self, burst, at, mv, spread, width, t):
+        """Samples of one part of the period, ``width`` of 65536 long."""
+        room = width * 1000 // FULL - 42  # settling and conversion, as evse.boards.sampling
+        if width == FULL:
+            room = 1000
+        if room < 0:
+            return
+        n = min(8, room // 12 + 1)
+        draw = mix(t, at + 3)
+        if self.board.rejects:
+            n -= sum([mix(t, at + 10 + i) % 100 < self.board.rejects for i in range(n)])
+        if n <= 0:
+            return
+        one = mv + NOISE[draw & 1023]
+        other = mv + NOISE[draw >> 10 & 1023] + spread
+        burst[at] = n
+        burst[at + 1] = min(one, other)
+        burst[at + 2] = max(one, other)
+
+    # ---- what most cases begin with ----
+
+    def ready(self, da=160):
+        """A car at rest in B, its diode proven, ``da`` dA granted."""
+        self.permit(da)
+        self.run(60)
+        self.show(CONNECTED)
+        self.until(lambda: self.charger.state == STATE_B and self.pilot.diode, 10_000)
+        self.run(200)
+        return self
+
+    def charge(self, da=160):
+        """A car in C."""
+        self.ready(da)
+        self.show(ASKING)
+        self.until(lambda: self.charger.state == STATE_C and self.c1, 5_000)
+        self.run(self.rng.between(300, 700))
+        return self
+
+    def clean(self, da=160):
+        """A car in C whose pilot has been good for longer than anybody remembers."""
+        self.charge(da)
+        return self.run(3200)
