@@ -14,7 +14,7 @@ STOP = const(2)
 _DAY_MINUTES = const(1440)
 _DAY_S = const(86400)
 _AT_ONCE_S = const(60)
-_LONGEST_DAY_S = const(93600)
+_CLOCK_MOVED_S = const(60)
 _EARLIEST_S = const(1750000000)  # before there was this firmware: past, whatever the time is now
 _LATEST_S = const(4294967295)
 
@@ -33,10 +33,11 @@ class Timer:
     def __init__(self, zone, state=None):
         self.zone = zone
         self.mode, self.start, self.stop, self.repeat = state or ("", 0, 0, 0)
-        if self.repeat == 1:
-            self._daily()  # so says a backup of other firmware; midnight to midnight stays 1
+        if self.repeat == 1:  # as a backup of other firmware says; midnight to midnight is 1, too
+            self.repeat = 1 + self._when(self.start)[1] * _DAY_MINUTES + self._when(self.stop)[1]
         # True once the daily times are of our own reckoning, not those that were asked for.
         self._reckoned = False
+        self._seen = 0  # the clock at the last check
         self.check(0)
 
     def set(self, mode, start, stop, repeat, now_s):
@@ -49,11 +50,11 @@ class Timer:
         """
         if mode not in ("Normal", "Smart", "Solar"):
             raise ValueError("the timer's mode must be Normal, Smart or Solar")
-        start = self._instant(start)
+        start, first = self._when(start)
         if start < (now_s or _EARLIEST_S) // 60 * 60:
             self.clear()
             return START
-        stop = self._instant(stop)
+        stop, last = self._when(stop)
         if stop and stop <= start:
             raise ValueError("the stop must come after the start")
         if repeat:
@@ -65,9 +66,7 @@ class Timer:
         self.mode = mode
         self.start = start
         self.stop = stop
-        self.repeat = 0
-        if repeat:
-            self._daily()
+        self.repeat = 1 + first * _DAY_MINUTES + last if repeat else 0
         self._reckoned = False
         if now_s and start - now_s <= _AT_ONCE_S:
             now_s = max(now_s, start)
@@ -82,7 +81,7 @@ class Timer:
         if now_s:
             if self.repeat:
                 if now_s >= start or now_s >= stop or (
-                        self._reckoned and start - now_s > _LONGEST_DAY_S):
+                        self._reckoned and now_s < self._seen - _CLOCK_MOVED_S):
                     minutes = self.repeat - 1
                     self.start = start = self._after(minutes // _DAY_MINUTES, now_s)
                     self.stop = stop = self._after(minutes % _DAY_MINUTES, now_s)
@@ -94,6 +93,7 @@ class Timer:
             elif start and now_s >= start:
                 self.start = start = 0
                 event = START
+            self._seen = now_s
         # A stop that comes before the next start belongs to one that has been.
         self.pending = start != 0 and (not stop or start < stop)
         return event
@@ -132,20 +132,19 @@ class Timer:
         return "%s %s%s" % ("starts" if self.pending else "stops", when,
                             " daily" if self.repeat else "")
 
-    def _instant(self, value):
-        """Return a time of a command as Unix seconds, of a whole minute; 0 for none."""
-        if type(value) is str:
-            value = self.zone.parse(value) if value else 0
-        if type(value) is not int or value > _LATEST_S:
-            raise ValueError("a time is written YYYY-MM-DDTHH:MM or in Unix seconds")
-        return value - value % 60
+    def _when(self, value):
+        """Return a time of a command as (Unix seconds, minute of the day); 0 seconds for none.
 
-    def _daily(self):
-        """Note the times of day to repeat, which the next dates alone lose where clocks skip."""
-        self.repeat = 1
-        for at, unit in ((self.start, _DAY_MINUTES), (self.stop, 1)):
-            local = self.zone.local(at)
-            self.repeat += (local[3] * 60 + local[4]) * unit
+        A time that the clocks skip keeps the minute it was written with.
+        """
+        at = value
+        if type(value) is str:
+            at = self.zone.parse(value) if value else 0
+        if type(at) is not int or at > _LATEST_S:
+            raise ValueError("a time is written YYYY-MM-DDTHH:MM or in Unix seconds")
+        at -= at % 60
+        text = value if type(value) is str and value else self.zone.text(at)
+        return at, int(text[11:13]) * 60 + int(text[14:16])
 
     def _after(self, minute, now_s):
         """Return the first time after ``now_s`` when it is so many minutes past midnight."""
