@@ -14,13 +14,14 @@ import sys
 import time
 
 from evse import ticks
-from evse.boards import sampling
+from evse.boards import log_sim, sampling
 from evse.boards.synth import Synth
 
 _SENSORS = "<HhhHhBBBB8s"
 _SENSORS_MAGIC = 0x5145
 _OUTPUTS = "<HIBBBB"
 _OUTPUTS_MAGIC = 0x4551
+_TICK_MS = 8
 _SILENT_MS = 1000
 _REPEAT_MS = 100
 _NO_CARD = bytes(8)
@@ -31,19 +32,19 @@ def _loopback(port):
 
 
 class _Tick:
-    """100 Hz on a host without timer interrupts: the callback runs when the loop gets to it."""
+    """125 Hz on a host without timer interrupts: the callback runs when the loop gets to it."""
 
     def __init__(self, callback):
         self._callback = callback
-        self._next = time.ticks_add(time.ticks_ms(), 10)
+        self._next = time.ticks_add(time.ticks_ms(), _TICK_MS)
 
     async def wait(self):
         left = time.ticks_diff(self._next, time.ticks_ms())
         await asyncio.sleep_ms(max(left, 0))
         now = time.ticks_ms()
-        self._next = time.ticks_add(self._next, 10)
+        self._next = time.ticks_add(self._next, _TICK_MS)
         if time.ticks_diff(now, self._next) > 0:
-            self._next = time.ticks_add(now, 10)  # a missed event is dropped, as on the board
+            self._next = time.ticks_add(now, _TICK_MS)  # a missed event is dropped, as on the board
         self._callback()
 
 
@@ -131,8 +132,8 @@ class Sim:
         except OSError:
             pass  # the world is gone; its silence is noticed on the way in
 
-    def _put(self, mask, on):
-        outputs = self._outputs | mask if on else self._outputs & ~mask
+    def _put(self, mask, bits):
+        outputs = self._outputs & ~mask | bits
         if outputs != self._outputs:
             self._outputs = outputs
             self._send(self.now())
@@ -159,7 +160,8 @@ class Sim:
         return bool(self._flags & 4)
 
     def read_card(self):
-        return None if self._card == _NO_CARD else self._card
+        # The reader shares the switch's line: pressed, it is low and nothing can be read.
+        return None if self._card == _NO_CARD or self._flags & 2 else self._card
 
     def buttons(self):
         return self._flags >> 3 & 7
@@ -170,15 +172,14 @@ class Sim:
             self._send(self.now())
 
     def connect_pilot(self, on):
-        self._put(1, on)
+        self._put(1, int(on))
 
     def set_contactors(self, c1, c2):
-        self._put(2, c1)
-        self._put(4, c2)
+        # One packet for both: two that change together have no order in between.
+        self._put(6, 2 * c1 | 4 * c2)
 
     def set_lock(self, drive):
-        self._put(8, drive > 0)
-        self._put(16, drive < 0)
+        self._put(24, 8 if drive > 0 else 16 if drive < 0 else 0)
 
     def set_led(self, red, green, blue):
         self._led = (red, green, blue)
@@ -204,10 +205,6 @@ class Sim:
 
     def flash_log(self):
         if self._log is None:
-            try:
-                from evse.boards import log_sim
-            except ImportError:
-                return None
             self._log = log_sim.open(self.data_dir())
         return self._log
 

@@ -4,7 +4,10 @@ import asyncio
 import time
 
 from twin import car as cars
-from twin import day, wire
+from twin import day, hands, wire
+from twin.card import NO_CARD
+from twin.contactors import FINE, STUCK, WELDED
+from twin.lock import KINDS
 from twin.meter import MeterReading
 from twin.world import PP_MV, World
 
@@ -12,7 +15,6 @@ TICK_S = 0.01
 SENSE_S = 0.02
 BUTTONS = {"left": 1, "middle": 2, "right": 4}
 _AMP_LIMIT = 200
-_TEMP_LIMITS = (-40, 125)
 
 
 class BadCommand(Exception):
@@ -20,24 +22,28 @@ class BadCommand(Exception):
 
 
 class LiveWorld(asyncio.DatagramProtocol):
-    """World, clock, sensors and meter of one charger.
+    """World, clock, sensors and meters of one charger.
+
+    ``attach_meter`` and ``attach_ev_meter`` take True or False and wire that meter to the bus.
 
     ``state()`` is what the page shows, ``command(name, arguments)`` what it may change. ``speed``
     is the speed of the recorded day; the car and the firmware always live in real time.
     """
 
-    def __init__(self, sim_port, attach_meter, speed=1.0, model="three-phase 16 A"):
+    def __init__(self, sim_port, attach_meter, speed=1.0, model="three-phase 16 A",
+                 attach_ev_meter=None):
         self.world = World(cars.Car(**cars.MODELS[model]))
         self.model = model
         self.meter = MeterReading()
         self.meter_on = True
+        self.ev_meter = MeterReading()
+        self.ev_meter_on = attach_ev_meter is not None
         self.speed = speed
         self.day_s = 8.0 * 3600
         self.recorded = False
-        self.temp_c = 25
         self.reject_pct = 0
         self.noise_mv = 0
-        self.flags = 0
+        self.buttons = 0
         self.firmware_alive = False
         self.led = [0, 0, 0]
         self._manual_load = [2.0, 1.0, 1.0]
@@ -45,6 +51,7 @@ class LiveWorld(asyncio.DatagramProtocol):
         self._day = day.read(day.RECORDED)
         self._sim_port = sim_port
         self._attach_meter = attach_meter
+        self._attach_ev_meter = attach_ev_meter
         self._transport = None
         self._began = time.monotonic()
         self._sent = 0.0
@@ -66,7 +73,7 @@ class LiveWorld(asyncio.DatagramProtocol):
         self._heard = time.monotonic()
         self.led = [red, green, blue]
         self._advance()
-        self.world.lock = bool(flags & wire.OUT_LOCK)
+        self.world.drive_lock(bool(flags & wire.OUT_LOCK) - bool(flags & wire.OUT_UNLOCK))
         self.world.outputs(duty, bool(flags & wire.OUT_CONNECT), bool(flags & wire.OUT_C1),
                            bool(flags & wire.OUT_C2))
         self.sense()
@@ -76,12 +83,16 @@ class LiveWorld(asyncio.DatagramProtocol):
         self.firmware_alive = False
         self._advance()
         self.world.outputs(wire.FULL, False, False, False)
+        self.world.drive_lock(0)
 
     def sense(self, again=False):
         """Send the sensors if they changed, or anyway."""
-        high, low = self.world.pilot_mv()
-        packet = wire.pack_sensors(high, low, self.world.proximity_mv(), self.temp_c * 10,
-                                   self.flags, self.reject_pct, self.noise_mv)
+        world = self.world
+        high, low = world.pilot_mv()
+        flags = (wire.FLAG_RCM * world.rcm_line() | wire.FLAG_SWITCH * world.switch
+                 | wire.FLAG_LOCK * world.lock.sense() | self.buttons << wire.BUTTON_SHIFT)
+        packet = wire.pack_sensors(high, low, world.proximity_mv(), world.temp_c * 10, flags,
+                                   self.reject_pct, self.noise_mv, world.card)
         if again or packet != self._last:
             self._last = packet
             self._sent = time.monotonic()
@@ -102,7 +113,9 @@ class LiveWorld(asyncio.DatagramProtocol):
             self._site(elapsed)
             self._advance()
             self.measure()
+            self.measure_ev()
             self.meter.count(elapsed)
+            self.ev_meter.count(elapsed)
             self.sense(now - self._sent >= SENSE_S)
 
     def _site(self, elapsed):
@@ -118,10 +131,17 @@ class LiveWorld(asyncio.DatagramProtocol):
             world.pv_ma = [int(self._manual_sun * 1000)] * 3
 
     def measure(self):
-        """The meter's reading at this moment."""
-        self.meter.volts = self.world.volts
-        self.meter.amps_ma = [self.world.mains_ma(phase) for phase in range(3)]
-        return self.meter
+        """The mains meter's reading at this moment."""
+        return self._read(self.meter, self.world.mains_ma)
+
+    def measure_ev(self):
+        """The EV meter's reading at this moment."""
+        return self._read(self.ev_meter, self.world.ev_ma)
+
+    def _read(self, meter, current):
+        meter.volts = self.world.volts
+        meter.amps_ma = [current(phase) for phase in range(3)]
+        return meter
 
     # ---- the page's two doors ----
 
@@ -129,22 +149,32 @@ class LiveWorld(asyncio.DatagramProtocol):
         """Everything worth seeing, as JSON-ready values; currents in A."""
         world = self.world
         car = world.car
+        contactors = world.contactors
         high, low = world.pilot_mv()
         return {
             "firmware": self.firmware_alive,
             "seconds": round(world.now / 1000, 1),
-            "car": {"model": self.model, "plugged": car.plugged, "diode": car.diode,
+            "car": {"model": self.model, "plugged": car.plugged,
                     "state": ("C" if car.drawing_state else "B") if car.plugged else "A",
                     "draw_a": car.draw_ma / 1000, "full": car.full,
                     "phases": [phase + 1 for phase in car.phases],
-                    "taken_wh": round(car.taken_uj / cars.UJ_PER_WH, 1)},
+                    "drawing_on": [phase + 1 for phase in range(3) if car.uses(phase)],
+                    "taken_wh": round(car.taken_uj / cars.UJ_PER_WH, 1),
+                    **{name: getattr(car, name) for name in hands.CAR}},
             "pilot": {"connected": world.connect, "duty": world.duty,
                       "percent": round(world.duty * 100 / wire.FULL, 2),
                       "offers_a": cars.offer_ma(world.duty) / 1000 if world.connect else 0,
-                      "high_mv": high, "low_mv": low, "short": world.short},
-            "contactors": {"c1": world.c1, "c2": world.c2, "closings": world.closings,
-                           "opened_under_load": world.openings_under_load},
-            "lock": world.lock,
+                      "high_mv": high, "low_mv": low, "short": world.short,
+                      "forced_mv": world.resistor_mv, "floating_mv": world.floating_mv},
+            "contactors": {"c1": world.c1, "c2": world.c2, "second": contactors.second,
+                           "closed_1": contactors.closed_1, "closed_2": contactors.closed_2,
+                           "faults": contactors.faults, "closings": contactors.closings,
+                           "c2_closings": contactors.c2_closings,
+                           "opened_under_load": contactors.under_load,
+                           "c2_under_load": contactors.c2_under_load,
+                           "without_neutral": contactors.without_neutral},
+            "lock": {"kind": world.lock.kind, "locked": world.lock.locked,
+                     "jammed": world.lock.jammed, "pulses": world.lock.pulses},
             "led": self.led,
             "site": {"volts": world.volts,
                      "load_a": [value / 1000 for value in world.load_ma],
@@ -154,13 +184,19 @@ class LiveWorld(asyncio.DatagramProtocol):
                      "mains_a": [world.mains_ma(phase) / 1000 for phase in range(3)]},
             "meter": {"on": self.meter_on, "import_wh": round(self.meter.import_wh, 1),
                       "export_wh": round(self.meter.export_wh, 1)},
+            "ev_meter": {"on": self.ev_meter_on,
+                         "import_wh": round(self.ev_meter.import_wh, 1)},
             "day": {"recorded": self.recorded, "second": int(self.day_s), "speed": self.speed},
-            "board": {"temp_c": self.temp_c, "rcm": bool(self.flags & wire.FLAG_RCM),
-                      "switch": bool(self.flags & wire.FLAG_SWITCH),
-                      "buttons": self.flags >> wire.BUTTON_SHIFT & 7, "cable": world.cable,
+            "board": {"temp_c": world.temp_c, "rcm": world.rcm, "rcm_fitted": world.rcm_fitted,
+                      "switch": world.switch, "buttons": self.buttons, "cable": world.cable,
+                      "in_socket": world.in_socket,
+                      "card": None if world.card == NO_CARD else world.card.hex(),
                       "reject_pct": self.reject_pct, "noise_mv": self.noise_mv},
             "models": list(cars.MODELS),
             "cables": list(PP_MV),
+            "wakes": list(cars.WAKES),
+            "locks": list(KINDS),
+            "contactor_faults": [FINE, WELDED, STUCK],
         }
 
     def command(self, name, arguments):
@@ -181,8 +217,11 @@ class LiveWorld(asyncio.DatagramProtocol):
     def _plug(self):
         self.world.plug()
 
-    def _unplug(self):
-        self.world.unplug()
+    def _unplug(self, at="socket"):
+        if at not in ("socket", "car"):
+            raise BadCommand("it is unplugged at the socket or at the car")
+        if not self.world.unplug(at == "car"):
+            raise BadCommand("the lock holds the plug")
 
     def _car(self, model):
         if model not in cars.MODELS:
@@ -194,6 +233,35 @@ class LiveWorld(asyncio.DatagramProtocol):
         if size not in PP_MV:
             raise BadCommand("no cable is called %s" % size)
         self.world.cable = size
+
+    def _put(self, name, value):
+        try:
+            hands.put(self.world, name, value)
+        except ValueError as problem:
+            raise BadCommand(str(problem)) from None
+
+    def _quirk(self, key, value):
+        try:
+            hands.quirk(self.world, key, value)
+        except ValueError as problem:
+            raise BadCommand(str(problem)) from None
+
+    def _contactor(self, which, fault):
+        if which not in (1, 2):
+            raise BadCommand("there are contactors 1 and 2")
+        self._put("contactor_%d" % which, fault)
+
+    def _wiring(self, second):
+        self._put("second", second)
+
+    def _lock(self, kind=None, jammed=None):
+        if kind is not None:
+            self._put("lock", kind)
+        if jammed is not None:
+            self._put("jammed", jammed)
+
+    def _card(self, uid):
+        self._put("card", uid)
 
     def _load(self, amps):
         values = amps if isinstance(amps, list) else [amps] * 3
@@ -221,41 +289,53 @@ class LiveWorld(asyncio.DatagramProtocol):
         self.meter_on = _flag(on)
         self._attach_meter(self.meter_on)
 
+    def _ev_meter(self, on):
+        if self._attach_ev_meter is None:
+            raise BadCommand("there is no EV meter")
+        self.ev_meter_on = _flag(on)
+        self._attach_ev_meter(self.ev_meter_on)
+
     def _button(self, which, pressed):
         if which not in BUTTONS:
             raise BadCommand("no button is called %s" % which)
-        self._set_flag(BUTTONS[which] << wire.BUTTON_SHIFT, pressed)
+        mask = BUTTONS[which]
+        self.buttons = self.buttons | mask if _flag(pressed) else self.buttons & ~mask
 
     def _switch(self, pressed):
-        self._set_flag(wire.FLAG_SWITCH, pressed)
+        self._put("switch", pressed)
 
     def _rcm(self, on):
-        self._set_flag(wire.FLAG_RCM, on)
+        self._put("rcm", on)
+
+    def _rcm_sensor(self, fitted):
+        self._put("rcm_fitted", fitted)
 
     def _short(self, on):
-        self.world.short = _flag(on)
+        self._put("short", on)
 
     def _diode(self, on):
-        self.world.car.diode = _flag(on)
+        self._quirk("diode", on)
 
     def _pilot(self, high_mv=None):
-        self.world.resistor_mv = None if high_mv is None else int(_number(high_mv, 0, 12000))
+        self._put("pilot_mv", high_mv)
+
+    def _floating(self, mv):
+        self._put("floating_mv", mv)
 
     def _temperature(self, celsius):
-        self.temp_c = int(_number(celsius, *_TEMP_LIMITS))
+        self._put("temp_c", celsius)
 
     def _adc(self, reject_pct=0, noise_mv=0):
         self.reject_pct = int(_number(reject_pct, 0, 100))
         self.noise_mv = int(_number(noise_mv, 0, 2550))
-
-    def _set_flag(self, mask, on):
-        self.flags = self.flags | mask if _flag(on) else self.flags & ~mask
 
     _COMMANDS = {
         "plug": _plug, "unplug": _unplug, "car": _car, "cable": _cable, "load": _load,
         "sun": _sun, "battery": _battery, "recorded": _recorded, "speed": _speed,
         "meter": _meter, "button": _button, "switch": _switch, "rcm": _rcm, "short": _short,
         "diode": _diode, "pilot": _pilot, "temperature": _temperature, "adc": _adc,
+        "ev_meter": _ev_meter, "contactor": _contactor, "wiring": _wiring, "lock": _lock,
+        "card": _card, "quirk": _quirk, "rcm_sensor": _rcm_sensor, "floating": _floating,
     }
 
 

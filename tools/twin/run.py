@@ -15,11 +15,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from twin import car, firmware
 from twin.live import LiveWorld
+from twin.lock import KINDS
 from twin.meter import MeterServer
 from twin.page import WorldPage
 from twin.serial_bus import SerialBus
 
 METER_ADDRESS = 10
+EV_METER_ADDRESS = 12
 SETTINGS = {"mains_met": "Eastron3P", "mains_adr": METER_ADDRESS, "mode": "Smart", "mains": 25,
             "max": 16, "config": "Fixed", "power_return_s": 0}
 PLUG_AFTER_S = 1.0
@@ -64,6 +66,13 @@ def settings(text):
     return document
 
 
+def clock(text):
+    """argparse type: "none", or Unix seconds at the start."""
+    if text != "none" and not text.isdigit():
+        raise argparse.ArgumentTypeError("%r is neither none nor Unix seconds" % text)
+    return text
+
+
 def parse(arguments):
     """The options; what does not exist yet is refused by name."""
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
@@ -81,6 +90,9 @@ def parse(arguments):
     parser.add_argument("--car", choices=list(car.MODELS), default="three-phase 16 A")
     parser.add_argument("--settings", type=settings, default={}, metavar="JSON",
                         help="settings of the charger, e.g. '{\"mains\": 16}'")
+    parser.add_argument("--clock", type=clock, metavar="none|UNIX",
+                        help="the charger's time of day at the start: unknown, or Unix seconds; "
+                        "without it that of this machine")
     parser.add_argument("--no-build", action="store_true", help="take build/sim as it is")
     parser.add_argument("--evses", type=int, default=1, metavar="N")
     parser.add_argument("--mqtt", metavar="HOST:PORT")
@@ -112,6 +124,13 @@ async def until_up(http, board):
     return False
 
 
+def wire_up(live, wanted):
+    """Fit what the settings speak of: the second contactor, the lock."""
+    live.command("wiring", {"second": wanted.get("contact_2", "Not present") != "Not present"})
+    kind = str(wanted.get("lock", "none")).lower()
+    live.command("lock", {"kind": kind if kind in KINDS else "none"})
+
+
 async def twin(options, data):
     """Run until a signal, or until the firmware ends; returns the exit code."""
     loop = asyncio.get_running_loop()
@@ -121,19 +140,23 @@ async def twin(options, data):
     folder = firmware.slot() if options.no_build else firmware.build()
     bus = SerialBus()
     charger, meter_port = bus.join("charger"), bus.join("mains meter")
+    ev_meter_port = bus.join("EV meter")
     sim_port = firmware.free_udp_port()
     live = LiveWorld(sim_port, lambda on: setattr(meter_port, "attached", on), options.speed,
-                     options.car)
+                     options.car, lambda on: setattr(ev_meter_port, "attached", on))
     live.recorded = options.recorded
     async with contextlib.AsyncExitStack() as stack:
         bus.start()
         stack.push_async_callback(bus.close)
-        meter = MeterServer(meter_port.path, METER_ADDRESS, live.measure)
-        await meter.start()
-        stack.push_async_callback(meter.close)
+        for port, slave, measure in ((meter_port, METER_ADDRESS, live.measure),
+                                     (ev_meter_port, EV_METER_ADDRESS, live.measure_ev)):
+            meter = MeterServer(port.path, slave, measure)
+            await meter.start()
+            stack.push_async_callback(meter.close)
         transport, _ = await loop.create_datagram_endpoint(
             lambda: live, local_addr=("127.0.0.1", 0))
         stack.callback(transport.close)
+        wire_up(live, options.settings)
         clock = loop.create_task(live.run())
         stack.callback(clock.cancel)
         page = WorldPage(live)
@@ -147,6 +170,7 @@ async def twin(options, data):
             "MICROEVSE_HTTP": http,
             "MICROEVSE_DATA": data,
             "MICROEVSE_SETTINGS": json.dumps({**SETTINGS, **options.settings}),
+            **({"MICROEVSE_CLOCK": options.clock} if options.clock else {}),
         }, say)
         await board.start()
         stack.push_async_callback(board.stop)

@@ -5,6 +5,8 @@ Little endian, over UDP on the loopback. ``evse/boards/sim.py`` is the other end
 
 import struct
 
+from twin.card import NO_CARD
+
 FULL = 65536  # duty of a steady +12 V pilot; 0 is steady -12 V
 
 SENSORS = "<HhhHhBBBB8s"
@@ -16,7 +18,6 @@ FLAG_RCM = 1
 FLAG_SWITCH = 2
 FLAG_LOCK = 4
 BUTTON_SHIFT = 3  # three bits: < o >
-NO_CARD = bytes(8)
 
 OUT_CONNECT = 1
 OUT_C1 = 2

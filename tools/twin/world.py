@@ -1,8 +1,12 @@
-"""The site: house, sun, battery, contactors, pilot line and the car. Pure; runs on any Python.
+"""The site: house, sun, battery, contactors, pilot line, lock and the car. Pure; runs anywhere.
 
 Currents are mA per phase (L1, L2, L3), time is ms since the start. What the charger cannot know is
 true here: mains = load + circuit load + car + battery - sun.
 """
+
+from twin.card import NO_CARD
+from twin.contactors import Contactors
+from twin.lock import Lock
 
 OPEN_MV = 12000
 PP_OPEN_MV = 3300
@@ -12,8 +16,8 @@ PP_MV = {"none": PP_OPEN_MV, "13 A": 2600, "16 A": 1336, "32 A": 595, "63 A": 30
 class World:
     """The true state of everything outside the charger.
 
-    The firmware's outputs go in by ``outputs``; time by ``advance``. Nothing changes by itself
-    before ``next_change``.
+    The firmware's outputs go in by ``outputs`` and ``drive_lock``; time by ``advance``. Nothing
+    changes by itself before ``next_change``.
     """
 
     def __init__(self, car, volts=230):
@@ -26,60 +30,91 @@ class World:
         self.pv_ma = [0, 0, 0]
         self.duty = 65536
         self.connect = False
-        self.c1 = False
-        self.c2 = False
-        self.lock = False
+        self.contactors = Contactors()
+        self.lock = Lock()
         self.short = False
         self.resistor_mv = None  # forces the pilot's high level, for levels no sane car makes
+        self.floating_mv = 0  # what an open pilot line is read as
         self.cable = "32 A"
-        self.closings = 0
-        self.openings_under_load = 0
+        self.in_socket = False  # the cable's plug at the charger's end
+        self.temp_c = 25
+        self.rcm = False  # a residual current flows
+        self.rcm_fitted = True
+        self.switch = False
+        self.card = NO_CARD
+
+    @property
+    def c1(self):
+        """True while contactor 1 is commanded closed."""
+        return self.contactors.c1
+
+    @property
+    def c2(self):
+        """True while contactor 2 is commanded closed."""
+        return self.contactors.c2
 
     def outputs(self, duty, connect, c1, c2):
         """What the charger drives from now on."""
-        if c1 and not self.c1:
-            self.closings += 1
-        elif self.c1 and not c1 and self.car.draw_ma > 1000:
-            self.openings_under_load += 1
+        self.contactors.command(c1, c2, self.car.draw_ma)
         self.duty = duty
         self.connect = connect
-        self.c1 = c1
-        self.c2 = c2
-        # Contactor 1 switches all wired phases; the second one is not fitted (setting c2).
-        self.car.see(duty, connect, c1, self.now)
+        self.touch()
+
+    def touch(self):
+        """Let the car see what the line and the contactors are like now."""
+        self.car.see(self.duty, self.connect, self.contactors.powered(), self.now)
+
+    def drive_lock(self, direction):
+        """Drive the lock: 1 lock, -1 unlock, 0 off."""
+        self.lock.drive(direction, self.now)
 
     def replace_car(self, car):
         """Swap the car for another model; it starts unplugged."""
         self.car.unplug(self.now)
         self.car = car
         car.unplug(self.now)
-        car.see(self.duty, self.connect, self.c1, self.now)
+        self.touch()
 
     def plug(self):
-        """Plug the car in."""
+        """Plug the car in, and the cable into the socket if it was out."""
+        self.in_socket = True
         self.car.plug(self.now)
 
-    def unplug(self):
-        """Unplug the car."""
+    def unplug(self, at_car=False):
+        """Unplug at the car's end, or at the socket; False when the lock holds the plug."""
+        if not at_car:
+            if self.in_socket and self.lock.locked:
+                return False
+            self.in_socket = False
         self.car.unplug(self.now)
+        return True
 
     def next_change(self):
-        """Moment of the car's next own change, or None."""
-        return self.car.next_change(self.volts)
+        """Moment of the next change nobody commands, or None."""
+        change = self.car.next_change(self.volts)
+        bolt = self.lock.next_change()
+        if change is None or (bolt is not None and bolt < change):
+            return bolt
+        return change
 
     def advance(self, now):
         """Bring the world to ``now``, through every change on the way."""
         while True:
-            change = self.car.next_change(self.volts)
+            change = self.next_change()
             moment = now if change is None or change > now else change
             self.now = moment
             self.car.step(moment, self.volts)
+            self.lock.step(moment)
             if change is None or change > now:
                 return
 
     def ev_ma(self, phase):
         """Current of the car on phase 0, 1 or 2."""
-        return self.car.draw_ma if phase in self.car.phases else 0
+        return self.car.draw_ma if self.car.uses(phase) else 0
+
+    def ev_w(self):
+        """Power the car takes."""
+        return (self.car.power_mw(self.volts) + 500) // 1000
 
     def mains_ma(self, phase):
         """True current of the grid connection; negative feeds the grid."""
@@ -87,10 +122,12 @@ class World:
                 + self.battery_ma[phase] - self.pv_ma[phase])
 
     def pilot_mv(self):
-        """(high, low): the pilot's voltage with the PWM high and low, in mV."""
+        """(high, low): the pilot's voltage with the PWM high and low, in mV, on the car's side."""
         car = self.car
-        if not self.connect or self.short:
+        if self.short:
             return 0, 0
+        if not self.connect:
+            return self.floating_mv, self.floating_mv
         if self.resistor_mv is not None:
             high = self.resistor_mv
         elif not car.plugged:
@@ -101,4 +138,8 @@ class World:
 
     def proximity_mv(self):
         """Voltage of the proximity pin."""
-        return PP_MV[self.cable] if self.car.plugged else PP_OPEN_MV
+        return PP_MV[self.cable] if self.in_socket else PP_OPEN_MV
+
+    def rcm_line(self):
+        """Level of the monitor's line: high on a residual current, and without a monitor."""
+        return self.rcm or not self.rcm_fitted
