@@ -1,123 +1,71 @@
 """The state machine at the plug, after IEC 61851-1.
 
 A no car; B1 car connected, steady +12 V; B current offered; C charging; C1 asked to stop, steady
-+12 V, contactor still closed. State ids are those clients and other EVSEs know. Level B (9 V) must
-be seen before B is entered, and C is entered from B alone, so each closing of the contactor has
-seen the car at rest and proven its diode.
++12 V, contactor still closed. ACTSTART is a nudge for a car that sleeps (``wake``), the MODEM
+states ask a modem about the car (``modem``). Level B (9 V) must be seen before B is entered, and C
+is entered from B alone, so each closing of the contactor has seen the car at rest and proven its
+diode. After a fault that opened under load the pilot is at state F (-12 V) for 350 ms, so that the
+car learns of it, and then at +12 V: a steady F would hide that the plug is pulled.
 """
 
 from micropython import const
 
 from evse import reasons
 from evse.charging import faults as registry
-from evse.charging.offer import Offer, later, sooner
-from evse.charging.pilot import FULL, INVALID_LIMIT_MS, LEVEL_A, LEVEL_B, LEVEL_C, LEVEL_E
-
-STATE_A = const(0)
-STATE_B = const(1)
-STATE_C = const(2)
-STATE_B1 = const(9)
-STATE_C1 = const(10)
-
-# What clients show for each state.
-STATE_NAMES = {
-    STATE_A: "Ready to Charge",
-    STATE_B: "Connected to EV",
-    STATE_C: "Charging",
-    STATE_B1: "Charging Stopped",
-    STATE_C1: "Stop Charging",
-}
-
-ACCESS_OFF = const(0)
-ACCESS_ON = const(1)
-ACCESS_PAUSE = const(2)
-
-LEAST_DA = const(60)  # no duty says less
-_MOST_DA = const(800)
+from evse.charging.offer import REST_MS, later, sooner
+from evse.charging.pilot import (
+    FULL,
+    INVALID_LIMIT_MS,
+    LEVEL_A,
+    LEVEL_B,
+    LEVEL_C,
+    LEVEL_E,
+    LEVEL_UNKNOWN,
+)
+from evse.charging.plug import ACCESS_OFF, ACCESS_ON, ACCESS_PAUSE, LEAST_PWM, Plug  # noqa: F401
+from evse.charging.states import (
+    STATE_A,
+    STATE_ACTSTART,
+    STATE_B,
+    STATE_B1,
+    STATE_C,
+    STATE_C1,
+    STATE_MODEM_DENIED,
+    STATE_MODEM_DONE,
+    STATE_MODEM_REQUEST,
+    STATE_MODEM_WAIT,
+    name,
+)
+from evse.charging.wake import STEPS
 
 # A car that asks must keep asking for 500 ms: some close and reopen their switch when the PWM
 # starts, which made contactors chatter in the field. The standard leaves the EVSE 3 s.
 _ASK_MS = const(500)
 _STOP_MS = const(6000)
-_REST_MS = const(3000)  # steady +12 V before PWM again
-_FAULT_PAUSE_MS = const(15000)
+
+# Contactor 2 follows the first while no car draws yet. Later it must not close any more.
+_SECOND_MS = const(50)
+_TOO_LATE_MS = const(300)
 
 _INVALID_START_MS = const(500)  # a pilot this bad in the last 3 s would soon trip the guard
 _NO_DIODE_MS = const(1000)
+
+_MODEM_LINE_MS = const(5000)  # the line is open so long before and after asking
+_MODEM_WAIT_MS = const(60000)
+_MODEM_DUTY = const(3264)  # 5 %: digital communication
 
 _CYCLE_MS = const(10)
 _CLOSED_MS = const(150)  # the guard opens when no step came for 200
 _IDLE_MS = const(1000)
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
-_PAUSED_FAULTS = registry.PILOT | registry.STALL
 
 
-class Charger:
-    """Decides the outputs for one car from ``pilot``; events go to ``record(code, a, b)``.
+STATE_NAMES = tuple([name(number) for number in range(15)])
 
-    Inputs, each set by the owner of the fact: ``access`` (0 off, 1 on, 2 pause), ``faults`` (bits
-    of evse.charging.faults; the charger itself sets RCM_TRIPPED, PILOT and STALL and clears the
-    latter two), ``min_da``, ``cable_da`` and ``max_da`` (dA), permission by ``grant``. The guard
-    sets ``trip`` and may take back ``c1``; ``acknowledged`` is the trip that was obeyed.
 
-    Outputs: ``duty`` (of 65536), ``connect`` (pilot), ``c1``, ``c2`` (contactors), ``state`` and
-    ``state_since``, ``reason`` (why it does not charge), ``offered_da`` (0 when nothing is
-    offered), ``wants`` (a car is there and could be admitted), ``charging``, ``stepped_at``.
-    """
-
-    def __init__(self, pilot, record):
-        self.access = ACCESS_OFF
-        self.faults = 0
-        self.min_da = LEAST_DA
-        self.cable_da = 0
-        self.max_da = 0
-        self.grant_da = 0
-        self.trip = 0
-        self.acknowledged = 0
-
-        self.duty = FULL
-        self.connect = False
-        self.c1 = False
-        self.c2 = False
-        self.state = STATE_A
-        self.state_since = 0
-        self.reason = reasons.NONE
-        self.offered_da = 0
-        self.wants = False
-        self.charging = False
-        self.stepped_at = 0
-
-        self._pilot = pilot
-        self._record = record
-        self._grant_until = 0
-        self._grant_reason = reasons.NO_GRANT
-        self._stop = reasons.NONE
-        self._offer = Offer(pilot)
-        # Deadlines, each with a state or flag that says it is running: a stamp alone would come
-        # back to life when the ticks wrap.
-        self._resting = False
-        self._rest_until = 0
-        self._pausing = False
-        self._pause_until = 0
-        self._pause_reason = reasons.NONE
-        self._stop_by = 0
-
-    def grant(self, da, valid_until, reason):
-        """Permit ``da`` dA until the tick ``valid_until``; 0 asks for a stop, for ``reason``.
-
-        A grant below ``min_da`` counts as 0. It takes effect with the next step.
-        """
-        self.grant_da = da
-        self._grant_until = valid_until
-        self._grant_reason = reason
-
-    def stop(self, reason):
-        """Have the next step stop charging in order: C over C1 to B1, B to B1.
-
-        Unless access, a fault or the grant forbids it, charging may begin again after 3 s.
-        """
-        self._stop = reason
+class Charger(Plug):
+    """Decides the outputs of a plug, see there, from its inputs."""
 
     def step(self, now):
         """Decide all outputs for ``now``; returns ms until it must run again, inputs unchanged.
@@ -126,15 +74,18 @@ class Charger:
         1000 otherwise. Allocates nothing.
         """
         self.stepped_at = now
-        if not self.connect:
-            self.connect = True
+        offer = self.offer
+        pilot = self.pilot
+        if offer.pulsing:
+            offer.hold(now)
+        elif not offer.connect:
+            offer.silence()
             self.state_since = now
-        if self.grant_da and ((now - self._grant_until) & _MASK) < _HALF:
+        if self.grant_da and ((now - self.grant_until) & _MASK) < _HALF:
             self.grant_da = 0
-            self._grant_reason = reasons.GRANT_EXPIRED
-        if self._pausing and ((now - self._pause_until) & _MASK) < _HALF:
-            self._pausing = False
-            self._clear(_PAUSED_FAULTS)
+            self.grant_reason = reasons.GRANT_EXPIRED
+        if self.pausing:
+            self.clear_pause(now)
         before = self.state
         if self.trip != self.acknowledged:
             self._obey_guard(now)
@@ -147,58 +98,95 @@ class Charger:
             wait = self._step_b(now)
         elif state == STATE_C:
             wait = self._step_c(now)
-        else:
+        elif state == STATE_C1:
             wait = self._step_c1(now)
-        self._stop = reasons.NONE
-        self.duty = self._offer.duty
-        self.offered_da = self._offer.da
-        pilot = self._pilot
-        self.charging = self.c1
+        else:
+            wait = self._step_between(now)
+        self.stopping = reasons.NONE
+        if self.trip:  # also one that came during this step
+            self.c1 = False
+            self.c2 = False
+        self.duty = offer.duty
+        self.connect = offer.connect
+        self.offered_da = offer.da
+        if self.charging != self.c1:
+            self.charging = self.c1
+            self.switched_at = now
+        state = self.state
+        level = pilot.level
+        self.plugged = state != STATE_A
         self.wants = (
-            self.state != STATE_A
+            state != STATE_A
             and self.access == ACCESS_ON
-            and (pilot.level == LEVEL_C or pilot.level == LEVEL_B)
+            # A permission is not given back while the line is pulsed for it.
+            and (level == LEVEL_C or level == LEVEL_B
+                 or (level == LEVEL_UNKNOWN and offer.resting))
             and not self.faults & registry.BLOCKING
         )
-        if self.state != before or pilot.raw != pilot.level:
+        if state != before or pilot.raw != level:
             return _CYCLE_MS
-        if pilot.raw > LEVEL_C and (self.c1 or self.duty != FULL):
+        if offer.pulsing:
+            wait = sooner(wait, now, offer.until)
+        elif level > LEVEL_C and (level == LEVEL_UNKNOWN or self.c1 or self.duty != FULL):
             return _CYCLE_MS
-        if self._pausing:
-            wait = sooner(wait, now, self._pause_until)
+        if self.pausing:
+            wait = sooner(wait, now, self.pause_until)
         if self.grant_da:
-            wait = sooner(wait, now, self._grant_until)
+            wait = sooner(wait, now, self.grant_until)
         return wait
 
     # ---- one method per state; each returns ms until its own next deadline ----
 
     def _step_a(self, now):
-        level = self._pilot.level
+        level = self.pilot.level
+        wait = self.offer.rest(now)
+        self.stay_ms = 0
+        self.contactors.take()
         if level == LEVEL_A:
             self.reason = reasons.NO_CAR
+            if self.modem and self.modem.used:
+                wait = self._part(wait, now)
         elif level == LEVEL_B or level == LEVEL_C:
             if self.access == ACCESS_ON:
-                self._enter(STATE_B1, reasons.CAR_NOT_READY, now)
+                self.woke = -1
+                self.enter(STATE_B1, reasons.CAR_NOT_READY, now)
             else:
                 # Clients know a car without access as "Ready to Charge".
-                self.reason = self._refusal()
+                self.reason = self.refusal()
         else:
             self.reason = reasons.PILOT_INVALID
-        return self._rest(now)
+        return wait
 
     def _step_b1(self, now):
-        pilot = self._pilot
-        wait = self._rest(now)
-        refusal = self._refusal()
+        pilot = self.pilot
+        contactors = self.contactors
+        wait = self.offer.rest(now)
+        contactors.take()
+        if self.stopping and self.stay_ms:
+            wait = self.offer.rest_for(self.stay_ms, now)
+            self.stay_ms = 0
+        refusal = self.refusal()
         if pilot.level == LEVEL_A:
-            self._enter(STATE_A, reasons.CAR_UNPLUGGED, now)
+            self.enter(STATE_A, reasons.CAR_UNPLUGGED, now)
         elif refusal:
             self.reason = refusal
-        elif self._resting:
+        elif self.offer.pulsing:
+            self.reason = reasons.SWITCHING_PHASES
+        elif contactors.shown is not None and contactors.shown != (contactors.phases == 3):
+            contactors.shown = None
+            self.offer.pulse(False, contactors.pause_ms, now)
+            return _CYCLE_MS
+        elif self.offer.resting:
             self.reason = reasons.STOP_DELAY
         elif pilot.level == LEVEL_B:
             if pilot.invalid_ms > _INVALID_START_MS:
                 self.reason = reasons.PILOT_INVALID
+                return _CYCLE_MS
+            if self.modem and not self.modem.done:
+                self.modem.used = True
+                self.modem.told = False
+                self.enter(STATE_MODEM_REQUEST, reasons.MODEM, now)
+                self.offer.pulse(False, _MODEM_LINE_MS, now)
                 return _CYCLE_MS
             self._enter_b(reasons.CAR_NOT_READY, now)
         elif pilot.level == LEVEL_C:
@@ -207,109 +195,144 @@ class Charger:
             self.reason = reasons.PILOT_INVALID
         return wait
 
-    def _step_b(self, now):
-        pilot = self._pilot
-        level = pilot.level
-        refusal = self._stop or self._refusal()
+    def _step_between(self, now):
+        """Take ACTSTART and the MODEM states on: each lasts until its rest is over."""
+        state = self.state
+        level = self.pilot.level
+        modem = self.modem
+        wait = self.offer.rest(now)
+        refusal = self.stopping or self.refusal()
+        if not modem and state != STATE_ACTSTART:
+            refusal = reasons.COMMANDED  # somebody has just switched it off
         if level == LEVEL_A:
-            self._enter(STATE_A, reasons.CAR_UNPLUGGED, now)
+            self.enter(STATE_A, reasons.CAR_UNPLUGGED, now)
+        elif refusal:
+            self.enter(STATE_B1, refusal, now)
+        elif self.offer.resting and not (state == STATE_MODEM_WAIT and modem.told):
+            return wait
+        elif state == STATE_MODEM_WAIT:
+            self.enter(STATE_MODEM_DONE, reasons.MODEM, now)
+            self.offer.pulse(False, _MODEM_LINE_MS, now)
+        elif level != LEVEL_B or state == STATE_MODEM_DENIED:
+            self.enter(STATE_B1, reasons.CAR_NOT_READY, now)
+        elif state == STATE_MODEM_REQUEST:
+            self.enter(STATE_MODEM_WAIT, reasons.MODEM, now)
+            self.offer.say(_MODEM_DUTY)
+            self.offer.rest_for(_MODEM_WAIT_MS, now)
+        elif state == STATE_MODEM_DONE and not modem.admits():
+            self.enter(STATE_MODEM_DENIED, reasons.MODEM_DENIED, now)
+            self.offer.rest_for(_MODEM_WAIT_MS, now)
+        else:
+            if state == STATE_MODEM_DONE:
+                modem.done = True
+            self._enter_b(reasons.CAR_NOT_READY, now)
+        return _CYCLE_MS
+
+    def _step_b(self, now):
+        pilot = self.pilot
+        level = pilot.level
+        refusal = self.stopping or self.refusal()
+        if level == LEVEL_A:
+            self.enter(STATE_A, reasons.CAR_UNPLUGGED, now)
             return _CYCLE_MS
         if refusal:
-            self._enter(STATE_B1, refusal, now)
+            self.enter(STATE_B1, refusal, now)
             return _CYCLE_MS
         if level > LEVEL_C:
             self.reason = reasons.NO_DIODE if pilot.no_diode else reasons.PILOT_INVALID
             if pilot.invalid_ms > INVALID_LIMIT_MS:
-                self._fail(registry.PILOT, self.reason, now)
+                self.fail(registry.PILOT, self.reason, now)
             return _CYCLE_MS
+        if self.modem and 0 < self.pwm < LEAST_PWM:
+            self.offer.say(self.pwm * 64)
+            self.reason = reasons.MODEM
+            return _IDLE_MS
         wait = self._follow(now)
-        if self._offer.unproven:
-            self._enter(STATE_B1, reasons.NO_DIODE, now)
+        if self.offer.unproven:
+            self.enter(STATE_B1, reasons.NO_DIODE, now)
             return _CYCLE_MS
         if not pilot.diode:
             late = ((now - self.state_since) & _MASK) >= _NO_DIODE_MS
             self.reason = reasons.NO_DIODE if late else reasons.CAR_NOT_READY
             return _CYCLE_MS
-        self.reason = reasons.CAR_NOT_READY
+        self.reason = reasons.WAKING if self.wake.step else reasons.CAR_NOT_READY
         if level != LEVEL_C:
-            return wait
+            return self._rouse(wait, now) if self.wake.running else wait
         # A burst may have come since ``now`` was read, hence the upper bound.
         asked = (now - pilot.since) & _MASK
         if (_ASK_MS <= asked < _HALF and pilot.raw == LEVEL_C and not self.trip
                 and pilot.invalid_ms <= _INVALID_START_MS):
-            self._enter(STATE_C, reasons.CHARGING, now)
+            if self.locked:
+                self.enter(STATE_C, reasons.CHARGING, now)
+            else:
+                self.reason = reasons.LOCKING
+        return _CYCLE_MS
+
+    def _rouse(self, wait, now):
+        """Nudge a car that has let the offer lie for too long."""
+        wake = self.wake
+        if ((now - wake.due) & _MASK) >= _HALF:
+            return sooner(wait, now, wake.due)
+        if self.pilot.raw != LEVEL_B:
+            return _CYCLE_MS
+        ms = wake.climb(now)
+        if ms:
+            self.record(reasons.WAKE_STEP, wake.step)
+            self.enter(STATE_ACTSTART, reasons.WAKING, now)
+            self.offer.pulse(wake.step == STEPS, ms, now)
         return _CYCLE_MS
 
     def _step_c(self, now):
         if self._left(now):
             return _CYCLE_MS
-        refusal = self._stop or self._refusal()
+        refusal = self.stopping or self.refusal()
+        if not refusal and self.modem and 0 < self.pwm < LEAST_PWM:
+            refusal = reasons.MODEM
+        if not refusal and not self.c2 and self.contactors.phases == 3:
+            closed = (now - self.state_since) & _MASK
+            if closed > _TOO_LATE_MS:
+                refusal = reasons.SWITCHING_PHASES
+            elif closed >= _SECOND_MS and self.c1:
+                self.c2 = True
+                self.contactors.c2_count += 1
         if refusal:
-            self._enter(STATE_C1, refusal, now)
+            self.enter(STATE_C1, refusal, now)
             return _CYCLE_MS
         wait = self._follow(now)
-        if self._offer.unproven:
-            self._enter(STATE_C1, reasons.NO_DIODE, now)
+        if self.offer.unproven:
+            self.enter(STATE_C1, reasons.NO_DIODE, now)
+        if not self.c2 and self.contactors.phases == 3:
+            return _CYCLE_MS
         return min(_CLOSED_MS, wait)
 
     def _step_c1(self, now):
         if self._left(now):
             return _CYCLE_MS
-        if ((now - self._stop_by) & _MASK) < _HALF:
-            self._enter(STATE_B1, reasons.CAR_IGNORES_STOP, now)
+        if ((now - self.state_since) & _MASK) >= _STOP_MS:
+            self.enter(STATE_B1, reasons.CAR_IGNORES_STOP, now)
             return _CYCLE_MS
-        return sooner(_CLOSED_MS, now, self._stop_by)
+        return sooner(_CLOSED_MS, now, later(self.state_since, _STOP_MS))
 
     def _left(self, now):
         """True when C or C1 was left because of the pilot or a fault that opens at once."""
-        pilot = self._pilot
+        pilot = self.pilot
         level = pilot.level
         if level == LEVEL_A:
-            self._enter(STATE_A, reasons.CAR_UNPLUGGED, now)
+            self.enter(STATE_A, reasons.CAR_UNPLUGGED, now)
         elif level == LEVEL_B:
             self._car_stopped(now)
         elif self.faults & registry.AT_ONCE:
-            self._enter(STATE_B1, reasons.FAULT, now)
+            self.cut(reasons.FAULT, now)
         elif level == LEVEL_E or pilot.invalid_ms > INVALID_LIMIT_MS:
-            self._fail(registry.PILOT, reasons.PILOT_INVALID, now)
+            self.fail(registry.PILOT, reasons.PILOT_INVALID, now)
         else:
             return False
         return True
 
     # ---- inside ----
 
-    def _refusal(self):
-        """Why nothing may be offered to the car, or 0."""
-        if self.access != ACCESS_ON:
-            return reasons.PAUSED if self.access == ACCESS_PAUSE else reasons.NO_ACCESS
-        blocking = self.faults & registry.BLOCKING
-        if blocking & _PAUSED_FAULTS:
-            return self._pause_reason or reasons.FAULT
-        if blocking:
-            return reasons.POWER_RETURN if blocking == registry.BOOT_DELAY else reasons.FAULT
-        if not self._permitted():
-            return (0 if self.grant_da else self._grant_reason) or reasons.NO_GRANT
-        return reasons.NONE
-
-    def _permitted(self):
-        """Return the dA that may be offered now, 0 when that is less than the least useful."""
-        da = self.grant_da
-        da = min(da, self.cable_da)
-        da = min(da, self.max_da)
-        da = min(da, _MOST_DA)
-        return da if da >= self.min_da and da >= LEAST_DA else 0
-
     def _follow(self, now):
-        return self._offer.follow(self._permitted(), self.c1, now)
-
-    def _rest(self, now):
-        """Let the pause after a stop run out; returns ms until it does."""
-        if not self._resting:
-            return _IDLE_MS
-        if ((now - self._rest_until) & _MASK) < _HALF:
-            self._resting = False
-            return _IDLE_MS
-        return sooner(_IDLE_MS, now, self._rest_until)
+        return self.offer.follow(self.permitted(), self.c1, now)
 
     def _obey_guard(self, now):
         """Follow the guard, which has opened the contactors, into a safe state."""
@@ -317,62 +340,44 @@ class Charger:
         self.c1 = False
         self.c2 = False
         if trip == reasons.GUARD_RCM:
-            self._raise(registry.RCM_TRIPPED)
+            self.set_fault(registry.RCM_TRIPPED)
             if self.state != STATE_A and self.state != STATE_B1:
-                self._enter(STATE_B1, trip, now)
+                self.cut(trip, now)
         elif trip == reasons.GUARD_LEVEL:
-            if self._pilot.level == LEVEL_A:
-                self._enter(STATE_A, reasons.CAR_UNPLUGGED, now)
+            if self.pilot.level == LEVEL_A:
+                self.enter(STATE_A, reasons.CAR_UNPLUGGED, now)
             else:
                 self._car_stopped(now)
         elif trip == reasons.GUARD_STALL:
-            self._fail(registry.STALL, trip, now)
+            self.fail(registry.STALL, trip, now)
         elif trip:
-            self._fail(registry.PILOT, trip, now)
+            self.fail(registry.PILOT, trip, now)
         self.acknowledged = trip
 
     def _car_stopped(self, now):
         """The car went from 6 to 9 V: B while it may go on, else B1."""
-        refusal = self._stop or self._refusal()
+        refusal = self.stopping or self.refusal()
         if self.state == STATE_C1 or refusal:
-            self._enter(STATE_B1, reasons.CAR_STOPPED, now)
+            self.enter(STATE_B1, reasons.CAR_STOPPED, now)
         else:
             self._enter_b(reasons.CAR_STOPPED, now)
 
+    def _part(self, wait, now):
+        """Have the modem forget a car that has been gone for 3 s."""
+        gone = (now - self.pilot.since) & _MASK
+        if gone < REST_MS:
+            return sooner(wait, now, later(self.pilot.since, REST_MS))
+        self.modem.forget()
+        return wait
+
     def _enter_b(self, reason, now):
-        self._pilot.forget_diode()
-        self._enter(STATE_B, reason, now)
+        before = self.state
+        self.pilot.forget_diode()
+        self.enter(STATE_B, reason, now)
+        self.contactors.shown = self.contactors.phases == 3
+        if before == STATE_ACTSTART:
+            self.wake.offered(now)
+        elif before != STATE_C:  # a car that stopped by itself is let alone
+            self.wake.begin(now)
         self._follow(now)
 
-    def _fail(self, fault, reason, now):
-        """Open at once and keep ``fault`` up for a while."""
-        self._raise(fault)
-        self._pausing = True
-        self._pause_until = later(now, _FAULT_PAUSE_MS)
-        self._pause_reason = reason
-        self._enter(STATE_B1, reason, now)
-
-    def _enter(self, state, reason, now):
-        """Change the state with its outputs; the only place that closes a contactor."""
-        running = self.state != STATE_A and self.state != STATE_B1
-        self.state = state
-        self.state_since = now
-        self.reason = reason
-        self.c1 = state == STATE_C or (state == STATE_C1 and self.c1)
-        if state != STATE_B and state != STATE_C:
-            self._offer.silence()
-        if state == STATE_C1:
-            self._stop_by = later(now, _STOP_MS)
-        elif running and (state == STATE_A or state == STATE_B1):
-            self._resting = True
-            self._rest_until = later(now, _REST_MS)
-        self._record(reasons.STATE, state, reason)
-
-    def _raise(self, bit):
-        if not self.faults & bit:
-            self.faults |= bit
-            self._record(reasons.FAULT_SET, bit, self.state)
-
-    def _clear(self, bits):
-        self.faults &= ~bits
-        self._record(reasons.FAULT_CLEARED, bits, self.state)

@@ -44,7 +44,7 @@ class Guard:
                 code = reasons.GUARD_LEVEL
             elif pilot.level == LEVEL_E:
                 code = reasons.GUARD_SHORT
-            elif pilot.invalid_ms > INVALID_LIMIT_MS:
+            elif pilot.invalid_ms > INVALID_LIMIT_MS or pilot.blind:
                 code = reasons.GUARD_PILOT
             elif ((now - charger.stepped_at) & _MASK) > STALL_MS:
                 code = reasons.GUARD_STALL

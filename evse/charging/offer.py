@@ -1,9 +1,12 @@
-"""The current offered on the pilot: how the duty follows a permission.
+"""What is put on the pilot: how the duty follows a permission, and pulses that offer nothing.
 
 Lowering is immediate. A raise waits until 5 s after the last change, which is how long a car may
 take to follow. Until the diode is proven at most 32 A are offered. Above 65 A less than 100 us of
 each period are negative, too little to see the diode by, so every 30 s the duty dips to that of
 51 A until three bursts have proven the diode anew.
+
+A pulse opens the line or puts -12 V on it for a time. What the line reads then says nothing about
+the car, so the pilot is told to look away, and its level is unknown until fresh samples agree.
 """
 
 from micropython import const
@@ -16,6 +19,7 @@ PROBE_DA = const(510)
 PROBE_EVERY_MS = const(30000)
 PROBE_LIMIT_MS = const(1500)  # longer than the guard bears a diode seen to be missing
 RAISE_MS = const(5000)
+REST_MS = const(3000)
 
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
@@ -41,16 +45,23 @@ def sooner(wait, now, deadline):
 
 
 class Offer:
-    """``duty`` (of 65536) and the ``da`` it stands for, 0 while nothing is offered.
+    """``duty`` (of 65536), ``connect`` (the line), and the ``da`` offered, 0 for nothing.
 
     During a dip ``duty`` is lower than that of ``da``. ``unproven`` is True once a dip has failed
-    to prove the diode within 1.5 s; the owner of the offer must then stop.
+    to prove the diode within 1.5 s; the owner of the offer must then stop. ``pulsing`` is True
+    during a pulse, which ends at the tick ``until``. The line is open until the first ``silence``.
+    ``resting`` is True while nothing may be offered yet: a car must see 3 s of steady +12 V first.
     """
 
     def __init__(self, pilot):
         self.duty = FULL
+        self.connect = False
         self.da = 0
         self.unproven = False
+        self.pulsing = False
+        self.until = 0
+        self.resting = False
+        self._rest_until = 0
         self._pilot = pilot
         # Deadlines, each with a flag that says it is running: a stamp alone would come back to
         # life when the ticks wrap.
@@ -58,14 +69,54 @@ class Offer:
         self._raise_at = 0
         self._probing = False
         self._probe_at = 0
+        pilot.look(False)
 
     def silence(self):
-        """Offer nothing: steady +12 V."""
-        self.duty = FULL
-        self.da = 0
+        """Offer nothing: steady +12 V at once, whatever was on the line."""
+        self.say(FULL)
         self.unproven = False
+        self.pulsing = False
+        self.connect = True
+        if self._pilot.blind:
+            self._pilot.look(True)
+
+    def say(self, duty):
+        """Put out a ``duty`` that offers no current, from which any offer may follow at once."""
+        self.duty = duty
+        self.da = 0
         self._may_raise = True
         self._probing = False
+
+    def pulse(self, connect, ms, now):
+        """For ``ms`` put -12 V on the line (``connect``) or open it; +12 V and a rest follow."""
+        self.silence()
+        self._pilot.look(False)
+        self.duty = 0 if connect else FULL
+        self.connect = connect
+        self.pulsing = True
+        self.until = later(now, ms)
+        self.rest_for(ms + REST_MS, now)
+
+    def hold(self, now):
+        """End the pulse when it is time."""
+        if ((now - self.until) & _MASK) < _HALF:
+            self.silence()
+
+    def rest_for(self, ms, now):
+        """Rest until at least ``ms`` from now; returns ms until that is over."""
+        until = later(now, ms)
+        if not self.resting or ((until - self._rest_until) & _MASK) < _HALF:
+            self.resting = True
+            self._rest_until = until
+        return sooner(_IDLE_MS, now, self._rest_until)
+
+    def rest(self, now):
+        """Let the rest run out; returns ms until it does."""
+        if self.resting:
+            if ((now - self._rest_until) & _MASK) >= _HALF:
+                return sooner(_IDLE_MS, now, self._rest_until)
+            self.resting = False
+        return _IDLE_MS
 
     def follow(self, da, closed, now):
         """Move towards ``da`` dA (60..800); returns ms until this must be called again.

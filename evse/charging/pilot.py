@@ -21,10 +21,10 @@ LEVEL_UNKNOWN = const(7)  # too few samples to tell
 
 INVALID_LIMIT_MS = const(1000)  # of levels other than A, B, C that a session survives in any 3 s
 
-# A level counts once every sample of this span shows it. On the 10 ms cycle that is the fifth
-# burst, 40 ms after the first; the 5 ms of slack let it still be the fifth when a stall delayed
-# the first, and 30 ms of disturbance never reach it.
-_SETTLE_MS = const(35)
+# A level counts once every sample of this span shows it, which 30 ms of disturbance never do.
+# Sampled every 8 ms that is the fifth burst, 32 ms after the first. There is no ms to spare: with
+# a dropped timer event and a stall of 15 ms the output must still be off after 70.
+_SETTLE_MS = const(31)
 
 # A level is left downwards 30 mV (0.23 V) below where it is entered upwards. There is no slack
 # above the entry of A: on some chips that is already the end of the ADC's scale.
@@ -74,13 +74,14 @@ def current_of(duty):
 
 
 class Pilot:
-    """What the pilot says, from bursts of samples taken every 10 ms.
+    """What the pilot says, from bursts of samples taken every 8 to 10 ms.
 
     ``level`` is the debounced level and ``since`` the tick of the first sample that showed it;
     ``raw`` is the level of the newest burst. ``diode`` is True once the car's diode is proven,
     ``no_diode`` while the newest burst's negative part is wrong, ``reproven`` once the diode has
     been seen again since ``prove_again``. ``invalid_ms`` is the time within the last 3 s (up to
-    3.03 s) during which the level was neither A, B nor C, short disturbances included.
+    3.03 s) during which the level was neither A, B nor C, short disturbances included. ``blind``
+    is True while the line cannot show the car; such time is no invalid time.
     """
 
     def __init__(self):
@@ -91,6 +92,7 @@ class Pilot:
         self.no_diode = False
         self.reproven = False
         self.invalid_ms = 0
+        self.blind = False
         self._proof = 0
         self._next = LEVEL_UNKNOWN
         self._next_since = 0
@@ -106,6 +108,19 @@ class Pilot:
         self._slots = array("b", bytes(_SLOTS))
         self._slot = 0
         self._fill = 0
+
+    def look(self, on):
+        """Watch the line, or with ``on`` False ignore it; either way forget what it said.
+
+        The level stays unknown until as many fresh bursts agree as any change takes.
+        """
+        self.blind = True  # first, because a burst may come between any two lines
+        self.level = LEVEL_UNKNOWN
+        self.raw = LEVEL_UNKNOWN
+        self._next = LEVEL_UNKNOWN
+        self.no_diode = False
+        self.forget_diode()
+        self.blind = not on
 
     def forget_diode(self):
         """Take the diode as unknown until it is proven anew."""
@@ -126,6 +141,8 @@ class Pilot:
         if self._fed >= 0 and (self.invalid_ms or self.raw > LEVEL_C):
             self._account((now - self._fed) & _MASK)
         self._fed = now
+        if self.blind:
+            return
         n = burst[0] if duty else burst[3]
         n = max(n, 0)
         count = n
@@ -177,7 +194,8 @@ class Pilot:
         else:
             raw = LEVEL_F if high < _LOW_MV else LEVEL_INVALID
         if duty < FULL and burst[3] > 0:
-            self.no_diode = raw != LEVEL_A and burst[5] >= _LOW_MV
+            # A line shorted to earth shows 0 V in both parts: that is a short, not a diode.
+            self.no_diode = LEVEL_A != raw != LEVEL_E and burst[5] >= _LOW_MV
             if self.no_diode:
                 self._proof = 0
                 return LEVEL_INVALID
@@ -207,7 +225,7 @@ class Pilot:
 
     def _account(self, elapsed):
         """Move the 3 s window on by ``elapsed`` ms, spent at the level of the last burst."""
-        bad = self.raw > LEVEL_C
+        bad = self.raw > LEVEL_C and not self.blind
         slots = self._slots
         elapsed = min(elapsed, _SLOT_MS * _SLOTS)
         while elapsed:

@@ -262,8 +262,8 @@ def test_after_each_trip_the_state_is_safe_and_says_why():
     for level, ms, state, reason, fault in (
         (0, 60, STATE_A, reasons.NO_CAR, 0),
         (1, 60, STATE_B, reasons.CAR_NOT_READY, 0),
-        (4, 60, STATE_B1, reasons.GUARD_SHORT, 256),
-        (3, 1060, STATE_B1, reasons.GUARD_PILOT, 256),
+        (4, 560, STATE_B1, reasons.GUARD_SHORT, 256),
+        (3, 1560, STATE_B1, reasons.GUARD_PILOT, 256),
     ):
         plug = Plug().charge()
         plug.run(ms, level)

@@ -6,7 +6,7 @@ A world in ms: the car's level changes at any ms, bursts come when the timer's c
 import micropython
 
 from evse import reasons
-from evse.charging.charger import STATE_A, STATE_B, STATE_C
+from evse.charging.states import STATE_A, STATE_ACTSTART, STATE_B, STATE_C
 from helpers_charging import MASK, NO_DIODE_MV, STARTS, Plug
 
 
@@ -296,7 +296,8 @@ def test_a_plug_left_alone_for_weeks_still_works():
             plug.charger.stepped_at = (plug.now + 0x09876543 - 10) & MASK
             plug.now = (plug.now + 0x09876543) & MASK
             plug.run(100)
-        assert plug.charger.state == state, before
+        seen = plug.charger.state
+        assert seen == state or (before == 2 and seen == STATE_ACTSTART), before
         plug.permit(160)
-        plug.run(100, 0)
-        assert plug.charger.state == STATE_A
+        plug.level = 0
+        plug.until(lambda: plug.charger.state == STATE_A, 30000)
