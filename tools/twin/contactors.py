@@ -4,7 +4,7 @@ Contactor 1 carries L1 and the neutral, and without a second one L2 and L3 as we
 carries L2 and L3. They follow their command at once, unless their contacts are welded or stuck.
 """
 
-FINE, WELDED, STUCK = "none", "welded", "stuck"
+FINE, WELDED, STUCK = "sound", "welded", "stuck"
 LOAD_MA = 1000  # more than this is a load
 L1, L2, L3 = 1, 2, 4
 

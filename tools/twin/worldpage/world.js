@@ -9,25 +9,8 @@ function show(state) {
   alive.textContent = state.firmware ? "firmware runs" : "the firmware has ended";
   alive.className = state.firmware ? "good" : "bad";
 
-  fill("model", state.models, state.car.model);
-  fill("cable", state.cables, state.board.cable);
-  byId("plug").textContent = state.car.plugged ? "Unplug" : "Plug in";
-  byId("plug").dataset.plugged = state.car.plugged;
-  byId("car-state").textContent = state.car.state + (state.car.full ? ", full" : "");
-  byId("car-draw").textContent =
-    amps(state.car.draw_a) + " on L" + state.car.phases.join(", L");
-  byId("car-taken").textContent = (state.car.taken_wh / 1000).toFixed(2) + " kWh";
-
-  const pilot = state.pilot;
-  byId("pilot").textContent = (pilot.connected ? "connected, " : "open, ") +
-    pilot.percent.toFixed(1) + " %, " + (pilot.high_mv / 1000).toFixed(1) + " V / " +
-    (pilot.low_mv / 1000).toFixed(1) + " V";
-  byId("offers").textContent = pilot.offers_a ? amps(pilot.offers_a) : "nothing";
-  byId("contactors").textContent = "C1 " + (state.contactors.c1 ? "closed" : "open") +
-    ", C2 " + (state.contactors.c2 ? "closed" : "open") +
-    " (" + state.contactors.closings + " closings)";
-  byId("under-load").textContent = state.contactors.opened_under_load + " times";
-  byId("led").style.background = "rgb(" + state.led.join(",") + ")";
+  showCar(state);
+  showCharger(state);
 
   const site = state.site;
   set("load", site.load_a[0]);
@@ -41,12 +24,83 @@ function show(state) {
   rows([["House", site.load_a], ["Sun", site.sun_a.map((value) => -value)],
     ["Battery", site.battery_a], ["Car", site.ev_a], ["Mains", site.mains_a]]);
   check("meter", state.meter.on);
+  check("ev-meter", state.ev_meter.on);
+  showMishaps(state);
+}
 
-  check("rcm", state.board.rcm);
-  check("no-diode", !state.car.diode);
-  check("short", state.pilot.short);
-  set("temp", state.board.temp_c);
-  byId("temp-out").textContent = state.board.temp_c + " °C";
+function showCar(state) {
+  const car = state.car;
+  fill("model", state.models, car.model);
+  fill("cable", state.cables, state.board.cable);
+  fill("wake", ["any offer", ...state.wakes], car.wake || "any offer");
+  byId("plug").textContent = car.plugged ? "Unplug at the socket" : "Plug in";
+  byId("plug").dataset.plugged = car.plugged;
+  byId("pull").disabled = !car.plugged;
+  byId("car-state").textContent =
+    car.state + (car.full ? ", full" : "") + (car.asleep ? ", asleep" : "");
+  byId("car-draw").textContent = amps(car.draw_a) + " on " +
+    (car.drawing_on.length ? "L" + car.drawing_on.join(", L") : "no phase") +
+    " of its L" + car.phases.join(", L");
+  byId("car-taken").textContent = (car.taken_wh / 1000).toFixed(2) + " kWh";
+  check("asleep", car.asleep);
+  set("over", car.over_da / 10);
+  check("ignores-offer", car.ignores_offer);
+  check("ignores-stop", car.ignores_stop);
+  check("no-diode", !car.diode);
+}
+
+function showCharger(state) {
+  const {pilot, contactors, lock} = state;
+  byId("pilot").textContent = (pilot.connected ? "connected, " : "open, ") +
+    pilot.percent.toFixed(1) + " %, " + (pilot.high_mv / 1000).toFixed(1) + " V / " +
+    (pilot.low_mv / 1000).toFixed(1) + " V";
+  byId("offers").textContent = pilot.offers_a ? amps(pilot.offers_a) : "nothing";
+  contactor("c1", contactors.c1, contactors.closed_1, contactors.closings);
+  contactor("c2", contactors.c2, contactors.closed_2, contactors.c2_closings);
+  if (!contactors.second) {
+    byId("c2").textContent = "not fitted, told " + (contactors.c2 ? "closed" : "open");
+    byId("c2").className = "";
+  }
+  times("under-load", contactors.opened_under_load);
+  times("c2-load", contactors.c2_under_load);
+  times("no-neutral", contactors.without_neutral);
+  byId("lock-state").textContent = lock.kind === "none" ? "none" :
+    (lock.locked ? "locked" : "open") + " (" + lock.pulses + " pulses)";
+  byId("led").style.background = "rgb(" + state.led.join(",") + ")";
+  check("second", contactors.second);
+  fill("lock", state.locks, lock.kind);
+  check("rcm-fitted", state.board.rcm_fitted);
+}
+
+function contactor(id, commanded, closed, closings) {
+  const place = byId(id);
+  const word = (on) => (on ? "closed" : "open");
+  const follows = commanded === closed;
+  place.textContent = (follows ? word(closed) : "told " + word(commanded) + ", is " +
+    word(closed)) + " (" + closings + " closings)";
+  place.className = follows ? "" : "hurt";
+}
+
+function times(id, number) {
+  byId(id).textContent = number + " times";
+  byId(id).className = number ? "hurt" : "";
+}
+
+function showMishaps(state) {
+  const {board, contactors, pilot} = state;
+  fill("fault-1", state.contactor_faults, contactors.faults[0]);
+  fill("fault-2", state.contactor_faults, contactors.faults[1]);
+  check("jammed", state.lock.jammed);
+  check("rcm", board.rcm);
+  check("short", pilot.short);
+  set("forced", pilot.forced_mv ?? "");
+  set("floating", pilot.floating_mv);
+  set("reject", board.reject_pct);
+  set("temp", board.temp_c);
+  byId("temp-out").textContent = board.temp_c + " °C";
+  const card = byId("card");
+  card.setAttribute("aria-pressed", board.card !== null);
+  card.textContent = board.card ? "take away" : "hold to the reader";
 }
 
 function fill(id, names, chosen) {
@@ -123,26 +177,62 @@ function hold(button, send) {
   button.addEventListener("keyup", (event) => keys.includes(event.key) && change(false));
 }
 
+function toggle(id, send) {
+  byId(id).addEventListener("change", (event) => send(event.target.checked));
+}
+
+function choose(id, send) {
+  byId(id).addEventListener("change", (event) => send(event.target.value));
+}
+
+function enter(id, send) {
+  const input = byId(id);
+  input.addEventListener("focus", () => held.add(id));
+  input.addEventListener("blur", () => held.delete(id));
+  input.addEventListener("change", () => send(Number(input.value)));
+}
+
+const quirk = (key, value) => command("quirk", {key, value});
+
 byId("plug").addEventListener("click", (event) =>
   command(event.target.dataset.plugged === "true" ? "unplug" : "plug"));
-byId("model").addEventListener("change", (event) => command("car", {model: event.target.value}));
-byId("cable").addEventListener("change", (event) => command("cable", {size: event.target.value}));
+byId("pull").addEventListener("click", () => command("unplug", {at: "car"}));
+choose("model", (model) => command("car", {model}));
+choose("cable", (size) => command("cable", {size}));
+choose("wake", (value) => quirk("wake", value === "any offer" ? null : value));
+toggle("asleep", (on) => quirk("asleep", on));
+enter("over", (value) => quirk("over_da", Math.round(value * 10)));
+toggle("ignores-offer", (on) => quirk("ignores_offer", on));
+toggle("ignores-stop", (on) => quirk("ignores_stop", on));
+toggle("no-diode", (on) => command("diode", {on: !on}));
+
+toggle("second", (second) => command("wiring", {second}));
+choose("lock", (kind) => command("lock", {kind}));
+toggle("rcm-fitted", (fitted) => command("rcm_sensor", {fitted}));
+
 slider("load", (value) => command("load", {amps: value}));
 slider("sun", (value) => command("sun", {amps: value}));
-slider("temp", (value) => command("temperature", {celsius: value}));
-byId("recorded").addEventListener("change", (event) =>
-  command("recorded", {on: event.target.checked}));
-byId("hour").addEventListener("change", (event) =>
-  command("recorded", {on: true, hour: Number(event.target.value)}));
-byId("speed").addEventListener("change", (event) =>
-  command("speed", {factor: Number(event.target.value)}));
-byId("meter").addEventListener("change", (event) => command("meter", {on: event.target.checked}));
-byId("rcm").addEventListener("change", (event) => command("rcm", {on: event.target.checked}));
-byId("short").addEventListener("change", (event) => command("short", {on: event.target.checked}));
-byId("no-diode").addEventListener("change", (event) =>
-  command("diode", {on: !event.target.checked}));
+toggle("recorded", (on) => command("recorded", {on}));
+choose("hour", (hour) => command("recorded", {on: true, hour: Number(hour)}));
+choose("speed", (factor) => command("speed", {factor: Number(factor)}));
+toggle("meter", (on) => command("meter", {on}));
+toggle("ev-meter", (on) => command("ev_meter", {on}));
+
 for (const button of document.querySelectorAll("[data-button]")) {
   hold(button, (on) => command("button", {which: button.dataset.button, pressed: on}));
 }
 hold(byId("switch"), (on) => command("switch", {pressed: on}));
+byId("card").addEventListener("click", (event) => {
+  const there = event.target.getAttribute("aria-pressed") === "true";
+  command("card", {uid: there ? null : byId("uid").value});
+});
+
+for (const which of [1, 2]) choose("fault-" + which, (fault) => command("contactor", {which, fault}));
+toggle("jammed", (jammed) => command("lock", {jammed}));
+toggle("rcm", (on) => command("rcm", {on}));
+toggle("short", (on) => command("short", {on}));
+choose("forced", (mv) => command("pilot", {high_mv: mv === "" ? null : Number(mv)}));
+choose("floating", (mv) => command("floating", {mv: Number(mv)}));
+enter("reject", (value) => command("adc", {reject_pct: value}));
+slider("temp", (value) => command("temperature", {celsius: value}));
 poll();
