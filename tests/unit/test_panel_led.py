@@ -80,6 +80,13 @@ def test_switched_off_with_the_custom_button_shows_its_colour():
         assert steady(scheme=scheme, access=OFF, custom=True, palette=ODD) == 0xAABBCC
 
 
+def test_the_custom_button_colours_the_pattern_while_on():
+    assert steady(state=A, custom=True, palette=ODD) == dim(0xAABBCC)
+    assert steady(state=C, custom=True) is None
+    assert set(over(state=B1, bits=faults.LESS_6A, custom=True, palette=ODD)) == {0xAABBCC, 0}
+    assert steady(scheme=PUBLIC, state=B, custom=True) == BLUE
+
+
 def test_a_denied_car():
     assert steady(state=MODEM_DENIED, palette=ODD) == 0x102030
     assert steady(scheme=PUBLIC, state=MODEM_DENIED) == RED
@@ -157,7 +164,7 @@ def test_solar_fades_half_as_fast():
     slow = over(2560, state=C, mode=SOLAR)
     assert [rgb >> 8 & 255 for rgb in fast[:128:16]] == [
         (rgb >> 16 & 255) for rgb in slow[:256:32]]
-    assert len({rgb for rgb in slow[:128]}) > 50
+    assert len(set(slow[:128])) > 50
     assert slow[:128] != slow[128:]
 
 
