@@ -2,9 +2,12 @@
 
 from array import array
 
-from evse.charging.charger import ACCESS_ON, STATE_B, STATE_C, Charger
+from evse import reasons
+from evse.charging.charger import Charger
 from evse.charging.guard import Guard
 from evse.charging.pilot import FULL, LEVEL_A, LEVEL_B, LEVEL_C, LEVEL_INVALID, Pilot
+from evse.charging.plug import ACCESS_ON
+from evse.charging.states import STATE_B, STATE_C
 
 MASK = 0x3FFFFFFF
 # Ticks to start at: plain, middle of the range, and where sums cross the wrap during a test.
@@ -29,10 +32,14 @@ def fill(burst, duty, mv, low_mv=LOW_MV, n=16):
 
 
 class Plug:
-    """Everything at one plug, 10 ms at a time; ``log`` holds (tick, code, a, b) of each event."""
+    """Everything at one plug, ``period`` ms at a time; ``log``: (tick, code, a, b) of each event.
 
-    def __init__(self, now=0, permit_da=160):
+    An open line floats at ``open_mv``; a short (level 4) is 0 V in both parts of the period.
+    """
+
+    def __init__(self, now=0, permit_da=160, period=10):
         self.now = now
+        self.period = period
         self.log = []
         self.pilot = Pilot()
         self.charger = Charger(self.pilot, self.record)
@@ -44,6 +51,7 @@ class Plug:
         self.burst = array("i", (0,) * 6)
         self.level = LEVEL_A
         self.low_mv = LOW_MV
+        self.open_mv = 1000
         self.n = 16
         self.rcm = False
         self.stepping = True
@@ -56,6 +64,14 @@ class Plug:
         if self.keeping:
             self.log.append((self.now, code, a, b))
 
+    def states(self):
+        """(state, reason) of each change since the log was last cleared."""
+        return [entry[2:] for entry in self.log if entry[1] == reasons.STATE]
+
+    def to(self, state, limit_ms=20000):
+        """Run until the charger is in ``state``; returns the ms it took."""
+        return self.until(lambda: self.charger.state == state, limit_ms)
+
     def codes(self):
         return [entry[1] for entry in self.log]
 
@@ -66,7 +82,11 @@ class Plug:
         """One cycle at ``now``: burst, guard, step."""
         charger = self.charger
         closed = charger.c1
-        fill(self.burst, charger.duty, MV[self.level], self.low_mv, self.n)
+        if charger.connect:
+            low = MV[4] if self.level == 4 else self.low_mv
+            fill(self.burst, charger.duty, MV[self.level], low, self.n)
+        else:
+            fill(self.burst, charger.duty, self.open_mv, self.open_mv, self.n)
         self.pilot.feed(self.burst, charger.duty, self.now)
         self.guard.check(self.now, self.rcm)
         if self.stepping:
@@ -78,17 +98,17 @@ class Plug:
         """Run whole cycles for ``ms``; ``level`` is what the car shows from now on."""
         if level is not None:
             self.level = level
-        for _ in range(ms // 10):
+        for _ in range(ms // self.period):
             self.tick()
-            self.now = (self.now + 10) & MASK
+            self.now = (self.now + self.period) & MASK
         return self
 
     def until(self, ask, limit_ms=20000):
         """Run until ``ask()``; returns the ms it took."""
-        for spent in range(0, limit_ms, 10):
+        for spent in range(0, limit_ms, self.period):
             if ask():
                 return spent
-            self.run(10)
+            self.run(self.period)
         raise AssertionError("not within %d ms" % limit_ms)
 
     def plug(self):
