@@ -4,22 +4,15 @@ Each takes a fresh rig and returns the value, or None when what must happen did 
 """
 
 from evse import reasons
-from evse.charging.charger import (
-    ACCESS_ON,
-    ACCESS_PAUSE,
-    STATE_B,
-    STATE_B1,
-    STATE_C,
-    STATE_C1,
-)
 from evse.charging.pilot import FULL, current_of
+from evse.charging.states import STATE_C1
 from timing_rig import (
     ASKING,
     CONNECTED,
-    FOREVER_MS,
     NEGATIVE,
     NONE,
     ODD,
+    PAUSE,
     SHORT,
     VENTILATION,
 )
@@ -136,7 +129,7 @@ def car_stops(rig):
 
 def car_stops_in_c1(rig):
     rig.charge()
-    rig.charger.access = ACCESS_PAUSE
+    rig.charger.access = PAUSE
     rig.touch()
     rig.until(lambda: rig.charger.state == STATE_C1, 1000)
     rig.moment(100, 5000)
@@ -147,13 +140,13 @@ def car_stops_in_c1(rig):
 def pwm_off(rig):
     rig.charge()
     rig.moment()
-    rig.charger.access = ACCESS_PAUSE
+    rig.charger.access = PAUSE
     return _silent(rig)
 
 
 def car_obeys(rig):
     rig.charge()
-    rig.charger.access = ACCESS_PAUSE
+    rig.charger.access = PAUSE
     rig.touch()
     _silent(rig)
     rig.moment(100, 3000)
@@ -329,7 +322,7 @@ def _faulty(rig):
 
 def state_f(rig):
     _faulty(rig)
-    if rig.until(lambda: rig.duty == 0, 200) is None:
+    if rig.until(lambda: rig.duty == 0, 700) is None:
         return -1
     return rig.until(lambda: rig.duty, _LIMIT_MS)
 
@@ -400,7 +393,7 @@ def grant_expires(rig):
 def access_off(rig):
     rig.charge()
     start = rig.moment()
-    rig.charger.access = ACCESS_PAUSE
+    rig.charger.access = PAUSE
     _silent(rig)
     rig.moment(100, 3000 - (rig.t - start))
     rig.show(CONNECTED)
@@ -411,5 +404,5 @@ def access_off(rig):
 def access_off_b(rig):
     rig.ready()
     rig.moment()
-    rig.charger.access = ACCESS_PAUSE
+    rig.charger.access = PAUSE
     return _silent(rig)

@@ -1,23 +1,26 @@
 """Runs on MicroPython: one plug at 1 ms resolution, as a board runs the shipped code.
 
-The car's pilot changes at any ms. The timer fires each 8 ms at a random phase, its callback samples
-the pilot and lets the guard look, the control task steps when its turn comes. ``Quiet`` is a board
-without interruptions, ``Stalls`` one with those of DESIGN 3.8. Both are functions of time alone,
-so that leaving out cycles in which nothing is due changes nothing.
+The car's pilot changes at any ms. The timer fires each 8 ms at a random phase, its callback
+samples the pilot and lets the guard look, the control task steps when its turn comes. ``Quiet`` is
+a board without interruptions, ``Stalls`` one with those of DESIGN 3.8. Both depend on nothing but
+the time, so that leaving out cycles in which nothing is due changes nothing.
 """
 
 from array import array
 
 from evse import ticks
-from evse.charging.charger import ACCESS_ON, STATE_B, STATE_C, Charger
+from evse.charging.charger import Charger
 from evse.charging.guard import Guard
 from evse.charging.pilot import FULL, Pilot
+from evse.charging.states import STATE_B, STATE_C
 
 TICK_MS = 8  # evse.boards.esp32
 LATCH_MS = 3  # after a new duty no sample counts for two periods
 FOREVER_MS = 400_000_000
+ON, PAUSE = 1, 2  # access
 GC_MS = 15
 SLICE_MS = 15
+ERASE_MS = (45, 400)
 
 # Pin millivolts: A, B, C, D, a short, -12 V, and a level that is none of the standard's.
 MV = (3281, 2892, 2502, 2112, 1723, 164, 1000)
@@ -26,6 +29,7 @@ _LOW_MV = 164
 _ZERO_MV = 1723
 _NEAR_MS = 40  # cycles are run one by one for so long before and after anything happens
 _CALM_MS = 120
+_MODEM_DUTY = FULL // 12
 
 
 def mix(a, b):
@@ -76,11 +80,11 @@ class Quiet:
         """True when the timer's event of that ms is lost."""
         return False
 
-    def callback(self, nominal):
-        """When the callback due at ``nominal`` runs."""
+    def callback(self, nominal, closed):
+        """When the callback due at ``nominal`` runs; ``closed`` says if contactor 1 is."""
         return nominal + (mix(nominal, self._seed) & 1)
 
-    def step(self, at):
+    def step(self, at, closed):
         """When the control task, released at ``at``, has its turn."""
         return at + (mix(at, self._seed) >> 1 & 1)
 
@@ -89,7 +93,10 @@ class Quiet:
 
 
 class Stalls(Quiet):
-    """A board that collects garbage, serves clients, loses timer events and rejects samples."""
+    """A board that collects garbage, serves clients, loses timer events and rejects samples.
+
+    While contactor 1 is open it erases flash as well.
+    """
 
     rejects = 20
 
@@ -97,12 +104,29 @@ class Stalls(Quiet):
         super().__init__(seed)
         self._forced = -1000
         self._drop = -1
+        self._erase = -1000
+        self._erase_ms = 0
 
     def stress(self, rng, moment):
         if not rng.one_in(5):
             self._forced = moment - GC_MS + rng.below(GC_MS + 75)
         if not rng.one_in(5):
             self._drop = moment - TICK_MS + rng.below(75)
+        if rng.one_in(3):
+            self._erase_ms = ERASE_MS[rng.below(2)]
+            self._erase = moment - self._erase_ms + rng.below(self._erase_ms + 75)
+
+    def _erasing(self, at, closed):
+        """``at``, or the end of the erase that runs then: no code runs during one."""
+        if closed:
+            return at
+        if self._erase <= at < self._erase + self._erase_ms:
+            return self._erase + self._erase_ms
+        cell = at // 20_000
+        draw = mix(cell, self._seed + 3)
+        start = cell * 20_000 + draw % 19_000
+        end = start + ERASE_MS[draw >> 16 & 1]
+        return end if start <= at < end else at
 
     def _collecting(self, at):
         """``at``, or the end of the collection that runs then."""
@@ -122,17 +146,17 @@ class Stalls(Quiet):
         at = cell * 60_000 + mix(cell, self._seed + 1) % 59_000
         return at <= nominal < at + TICK_MS
 
-    def callback(self, nominal):
-        return self._collecting(super().callback(nominal))
+    def callback(self, nominal, closed):
+        return self._collecting(self._erasing(super().callback(nominal, closed), closed))
 
-    def step(self, at):
-        at = super().step(at)
+    def step(self, at, closed):
+        at = super().step(at, closed)
         cell = at // 32
         draw = mix(cell, self._seed + 2)
         start = cell * 32 + draw % 17
         if start <= at < start + 1 + (draw >> 8) % SLICE_MS:
             at = start + 1 + (draw >> 8) % SLICE_MS
-        return self._collecting(at)
+        return self._collecting(self._erasing(at, closed))
 
 
 class Rig:
@@ -182,7 +206,7 @@ class Rig:
         self.pilot = Pilot()
         self.charger = Charger(self.pilot, self.record)
         self.guard = Guard(self.pilot, self.charger, self.record)
-        self.charger.access = ACCESS_ON
+        self.charger.access = ON
         self.charger.cable_da = 800
         self.charger.max_da = 800
         self.permit(160)
@@ -277,7 +301,7 @@ class Rig:
         self.t = at
         self._sample(at)
         if step_at < 0:
-            self._step_at = self.board.step(at)
+            self._step_at = self.board.step(at, self.c1)
         self._next_callback()
         return True
 
@@ -285,7 +309,7 @@ class Rig:
         self._timer += TICK_MS
         while self.board.dropped(self._timer):
             self._timer += TICK_MS
-        self._callback_at = max(self.board.callback(self._timer), self._spent + 1)
+        self._callback_at = max(self.board.callback(self._timer, self.c1), self._spent + 1)
 
     def _sample(self, at):
         """The timer's callback, as evse.app has it."""
@@ -311,12 +335,30 @@ class Rig:
         charger = self.charger
         self._apply(charger.c1, charger.c2, charger.duty, charger.connect)
         if self._jump and wait > 3 * _NEAR_MS and self.t >= self._busy:
-            pilot = self.pilot
-            if pilot.raw == pilot.level and not pilot.invalid_ms and not self.guard.tripped:
-                target = min(self.t + wait, end) - _NEAR_MS
-                if target > self._timer + TICK_MS:
-                    self._timer += (target - self._timer) // TICK_MS * TICK_MS
-                    self._next_callback()
+            target = min(self.t + wait, end) - _NEAR_MS
+            if target > self._timer + TICK_MS and self._calm():
+                self._timer += (target - self._timer) // TICK_MS * TICK_MS
+                self._catch_up(self._timer)
+                self._next_callback()
+
+    def _calm(self):
+        """True when the cycles until the next deadline would change nothing."""
+        pilot = self.pilot
+        if self.duty and self.duty < _MODEM_DUTY:
+            # So short that one sample in five missing already makes the level unknown at times.
+            return True
+        return pilot.raw == pilot.level and not pilot.invalid_ms and not self.guard.tripped
+
+    def _catch_up(self, at):
+        """The bursts before ``at``, that the pilot may count its samples."""
+        now = self.t
+        part = 0 if self.duty else 3
+        for ms in (2 * TICK_MS, TICK_MS, 0):
+            self.t = at - ms
+            self._fill(self.t)
+            self._burst[part] = max(self._burst[part], 3 if self._burst[part] else 0)
+            self.pilot.feed(self._burst, self.charger.duty, self.now())
+        self.t = now
 
     def _apply(self, c1, c2, duty, connect):
         if (c1 == self.c1 and c2 == self.c2 and duty == self.duty and connect == self.connect):

@@ -7,6 +7,7 @@ import gc
 import json
 
 import timing_cases
+import timing_more
 from timing_rig import Rig, mix
 
 
@@ -20,7 +21,7 @@ def seed(key, number):
 
 def measure(key, repetitions, stalls, jump):
     """Return what the row measured, one value per repetition; None where it never happened."""
-    case = getattr(timing_cases, key)
+    case = getattr(timing_cases, key, None) or getattr(timing_more, key)
     values = []
     for number in range(repetitions):
         values.append(case(Rig(seed(key, number), stalls, jump)))

@@ -1,0 +1,444 @@
+"""Runs on MicroPython: the cases of timing_table about waking, phases, modem and supervision."""
+
+from array import array
+
+from evse.charging import faults, modem, supervise
+from evse.charging.pilot import FULL, current_of
+from evse.charging.states import (
+    STATE_A,
+    STATE_ACTSTART,
+    STATE_B,
+    STATE_C,
+    STATE_MODEM_DENIED,
+)
+from timing_rig import ASKING, CONNECTED, NONE, PAUSE, SHORT
+
+_MINUTE_MS = 60_000
+_AUTO, _ALWAYS_ON = 4, 3
+_SOLAR = 2
+_METER_MS = 1000
+
+
+def pulses(rig, since):
+    """[kind, begin, ms] of each interruption ("open") and -12 V ("f") from ``since`` on."""
+    found = []
+    kind = "" if rig.trace and rig.trace[0][4] else "open"
+    begin = 0
+    for t, _, _, duty, connect, _ in rig.trace:
+        now = "open" if not connect else "f" if duty == 0 else ""
+        if now != kind:
+            if kind and begin >= since:
+                found.append((kind, begin, t - begin))
+            kind, begin = now, t
+    return found
+
+
+# ---- waking a car ----
+
+def _sleep(rig, ms):
+    """A car that lets the offer lie for ``ms``."""
+    rig.ready()
+    start = rig.t
+    rig.run(ms)
+    return pulses(rig, start)
+
+
+def _wakes(rig, number):
+    rig.ready()
+    start = rig.t
+    for _ in range(number + 1):
+        rig.until(lambda: rig.charger.state == STATE_ACTSTART, 90_000)
+        rig.board.stress(rig.rng, rig.t + (15_000 if number == 1 else 4_000))
+        rig.until(lambda: rig.charger.state == STATE_B, 30_000)
+    found = pulses(rig, start)
+    return found[number] if len(found) == number + 1 else None
+
+
+def wake_wait(rig):
+    rig.ready()
+    offered = rig.trace[-1][0]
+    rig.board.stress(rig.rng, offered + 30_000)
+    rig.until(lambda: not rig.connect, 60_000)
+    return rig.t - offered
+
+
+def wake_first(rig):
+    found = _wakes(rig, 0)
+    return found[2] if found and found[0] == "open" else None
+
+
+def wake_second(rig):
+    found = _wakes(rig, 1)
+    return found[2] if found and found[0] == "open" else None
+
+
+def wake_third(rig):
+    found = _wakes(rig, 2)
+    return found[2] if found and found[0] == "f" else None
+
+
+def wake_rest(rig):
+    """The least time of steady +12 V between a pulse and the offer."""
+    _wakes(rig, 2)
+    least = None
+    ended = None
+    for t, _, _, duty, connect, _ in rig.trace:
+        if not connect or duty == 0:
+            ended = None
+        elif duty == FULL:
+            ended = t if ended is None else ended
+        elif ended is not None and ended > 5000:
+            least = t - ended if least is None else min(least, t - ended)
+            ended = None
+    return least
+
+
+def wake_bounded(rig):
+    return len(_sleep(rig, 6 * _MINUTE_MS))
+
+
+def wake_not_after_stop(rig):
+    rig.charge()
+    rig.moment()
+    rig.show(CONNECTED)
+    start = rig.t
+    rig.run(4 * _MINUTE_MS)
+    return len(pulses(rig, start))
+
+
+def _nudged(rig):
+    rig.ready()
+    rig.until(lambda: rig.charger.state == STATE_ACTSTART, 200_000)
+    if rig.rng.one_in(2):  # the second nudge
+        rig.until(lambda: rig.charger.state == STATE_B, 20_000)
+        rig.until(lambda: rig.charger.state == STATE_ACTSTART, 200_000)
+    rig.moment(100, 3000)
+
+
+def wake_access(rig):
+    _nudged(rig)
+    rig.charger.access = PAUSE
+    return rig.until(lambda: rig.connect and rig.duty == FULL, 30_000)
+
+
+def wake_unplug(rig):
+    _nudged(rig)
+    rig.show(NONE)
+    rig.until(lambda: rig.connect and rig.duty, 30_000)
+    back = rig.t
+    rig.until(lambda: rig.charger.state == STATE_A, 30_000)
+    return rig.t - back
+
+
+def wake_works(rig):
+    """A car that wakes in the nudge, asks with the next offer: from there until it charges."""
+    _nudged(rig)
+    rig.until(lambda: rig.charger.state == STATE_B, 30_000)
+    rig.moment()
+    rig.show(ASKING)
+    return rig.until(lambda: rig.c1, 30_000)
+
+
+# ---- contactor 2 ----
+
+def _three(rig):
+    rig.charger.contactors.option = _AUTO
+    rig.charge()
+    return rig.until(lambda: rig.c2, 1000)
+
+
+def c2_after_c1(rig):
+    rig.charger.contactors.option = _ALWAYS_ON
+    rig.ready()
+    rig.moment()
+    rig.show(ASKING)
+    rig.until(lambda: rig.c1, 10_000)
+    return rig.until(lambda: rig.c2, 10_000)
+
+
+def _wish(rig, auto):
+    contactors = rig.charger.contactors
+    contactors.mode = _SOLAR
+    contactors.auto = auto
+    rig.touch()
+
+
+def _switch(rig):
+    """3 to 1 phase, or back, with a car that obeys; returns the ms of the wish."""
+    _three(rig)
+    if rig.rng.one_in(2):
+        _wish(rig, 1)
+        rig.until(lambda: rig.duty == FULL, 1000)
+        rig.run(500)
+        rig.show(CONNECTED)
+        rig.until(lambda: current_of(rig.duty), 60_000)
+        rig.run(500)
+        rig.show(ASKING)
+        rig.until(lambda: rig.c1, 10_000)
+        rig.moment(500, 3000)
+        _wish(rig, 3)
+    else:
+        rig.moment()
+        _wish(rig, 1)
+    start = rig.t
+    rig.until(lambda: rig.duty == FULL, 1000)
+    rig.moment(50, 2900)
+    rig.show(CONNECTED)
+    return start
+
+
+def phases_open(rig):
+    start = _switch(rig)
+    rig.run(30_000)
+    found = [pulse for pulse in pulses(rig, start) if pulse[0] == "open"]
+    return found[0][2] if len(found) == 1 else None
+
+
+def phases_back(rig):
+    start = _switch(rig)
+    rig.until(lambda: current_of(rig.duty), 60_000)
+    rig.run(100)
+    rig.show(ASKING)
+    rig.until(lambda: rig.c1, 10_000)
+    return rig.t - start
+
+
+def phases_under_load(rig):
+    """Changes of contactor 2 with contactor 1 closed for longer than it takes to follow it."""
+    _switch(rig)
+    rig.run(20_000)
+    rig.show(ASKING)
+    rig.run(2_000)
+    wrong = 0
+    closed_at = None
+    c2 = False
+    for t, c1, second, _, _, _ in rig.trace:
+        if not c1:
+            closed_at = None
+        elif closed_at is None:
+            closed_at = t
+        if second and not c1:
+            wrong += 1
+        if second != c2 and c1 and t - closed_at > 200:
+            wrong += 1
+        c2 = second
+    return wrong
+
+
+def phases_ignored(rig):
+    """A car that goes on drawing when phases are to be switched: until both are forced open."""
+    _three(rig)
+    rig.moment()
+    _wish(rig, 1)
+    rig.until(lambda: rig.duty == FULL, 1000)
+    rig.until(lambda: not rig.c1 or not rig.c2, 10_000)
+    return rig.t - rig.trace[-2][0] if not rig.c1 and not rig.c2 else None
+
+
+def c2_with_c1(rig):
+    _three(rig)
+    rig.moment()
+    what = rig.rng.below(4)
+    if what == 3:
+        rig.trip(True)
+    else:
+        rig.show((NONE, CONNECTED, SHORT)[what])
+    rig.until(lambda: not rig.c1 or not rig.c2, 2000)
+    first = rig.t
+    rig.until(lambda: not rig.c1 and not rig.c2, 2000)
+    return rig.t - first if not rig.c1 else None
+
+
+# ---- lock, switch, modem ----
+
+def unlocked(rig):
+    rig.charger.locked = False
+    rig.ready()
+    rig.moment()
+    rig.show(ASKING)
+    start = rig.t
+    rig.run(6_000)
+    return len([entry for entry in rig.trace if entry[0] >= start and entry[1]])
+
+
+def locked_late(rig):
+    unlocked(rig)
+    rig.moment()
+    rig.charger.locked = True
+    return rig.until(lambda: rig.c1, 5000)
+
+
+def stop_pause(rig):
+    rig.charge()
+    rig.moment()
+    rig.charger.stop(30, 15_000)
+    rig.until(lambda: rig.duty == FULL, 1000)
+    silent = rig.t
+    rig.run(rig.rng.between(100, 2900))
+    rig.show(CONNECTED)
+    rig.until(lambda: current_of(rig.duty), 60_000)
+    return rig.t - silent
+
+
+def _asked(rig, required=""):
+    rig.charger.modem = modem.Modem(rig.record)
+    rig.charger.modem.required = required
+    rig.run(60)
+    rig.moment()
+    rig.show(CONNECTED)
+    rig.until(lambda: 0 < rig.duty < 4000, 20_000)
+
+
+def modem_open(rig):
+    _asked(rig)
+    found = pulses(rig, 100)
+    return found[0][2] if len(found) == 1 else None
+
+
+def modem_wait(rig):
+    _asked(rig)
+    start = rig.t
+    rig.board.stress(rig.rng, start + 60_000)
+    rig.until(lambda: not rig.connect, 100_000)
+    return rig.t - start
+
+
+def modem_told(rig):
+    _asked(rig)
+    rig.moment(100, 5_000)
+    rig.charger.modem.tell({"current_soc": 50})
+    rig.touch()
+    return rig.until(lambda: not rig.connect, 100_000)
+
+
+def modem_denied(rig):
+    _asked(rig, "X")
+    rig.charger.modem.tell({"current_soc": 50, "evccid": "Y"})
+    rig.touch()
+    rig.until(lambda: rig.charger.state == STATE_MODEM_DENIED, 30_000)
+    return rig.until(lambda: rig.charger.state != STATE_MODEM_DENIED, 100_000)
+
+
+def modem_closings(rig):
+    """A car that asks all the while: closings before it was told and admitted."""
+    rig.charger.modem = modem.Modem(rig.record)
+    rig.run(60)
+    rig.moment()
+    rig.show(CONNECTED)
+    rig.run(rig.rng.between(500, 8000))
+    rig.show(ASKING)
+    rig.run(40_000)
+    return len([entry for entry in rig.trace if entry[1]])
+
+
+# ---- supervision by the car's meter ----
+
+class _Meter:
+    """A meter on the bus: each second what flowed ``delay`` ms ago."""
+
+    def __init__(self, rig):
+        self.rig = rig
+        self.supervisor = supervise.Supervisor(rig.record)
+        self.amps = array("i", (0, 0, 0))
+        self.delay = rig.rng.between(50, 1500)
+        self.due = rig.t + rig.rng.below(_METER_MS)
+        self.bits = 0
+        self._told = array("i", (0, 0, 0))
+
+    def run(self, ms, stop=None):
+        """Run for ``ms`` or until a fault of the mask ``stop`` is up."""
+        rig = self.rig
+        end = rig.t + ms
+        while rig.t < end:
+            rig.run_to(max(rig.t, min(end, self.due)))
+            if rig.t < self.due:
+                continue
+            self.due = rig.t + _METER_MS - 40 + rig.rng.below(80)
+            charger = rig.charger
+            self.bits = self.supervisor.sample(self.amps, charger, charger.grant_da, rig.now())
+            mask = faults.WELDED | faults.NO_CURRENT | faults.OVERCURRENT
+            charger.faults = charger.faults & ~mask | self.bits
+            if self.bits:
+                rig.touch()
+            if stop and self.bits & stop:
+                return True
+        return False
+
+    def draw(self, da):
+        """The car draws ``da`` on three phases."""
+        for i in range(3):
+            self.amps[i] = da
+
+
+def _metered(rig, da=160):
+    rig.charge(da)
+    meter = _Meter(rig)
+    meter.draw(da)
+    meter.run(rig.rng.between(5000, 12_000))
+    rig.moment()
+    return meter
+
+
+def welded(rig):
+    meter = _metered(rig)
+    rig.show(CONNECTED)
+    rig.until(lambda: not rig.c1, 1000)
+    opened = rig.t
+    return rig.t - opened if meter.run(20_000, faults.WELDED) else None
+
+
+def welded_stops(rig):
+    welded(rig)
+    rig.run(5000)
+    rig.show(ASKING)
+    start = rig.t
+    rig.run(30_000)
+    return len([entry for entry in rig.trace if entry[0] > start and entry[1]])
+
+
+def not_welded(rig):
+    meter = _metered(rig)
+    rig.show(CONNECTED)
+    rig.until(lambda: not rig.c1, 1000)
+    meter.run(meter.delay)
+    meter.draw(0)
+    meter.run(60_000)
+    return 1 if faults.WELDED & meter.bits else 0
+
+
+def no_path(rig):
+    rig.charge()
+    closed = rig.charger.switched_at
+    meter = _Meter(rig)
+    meter.run(100_000, faults.NO_CURRENT)
+    return (rig.now() - closed) & 0x3FFFFFFF if meter.bits & faults.NO_CURRENT else None
+
+
+def overcurrent(rig):
+    meter = _metered(rig)
+    meter.draw(160 + rig.rng.between(11, 80))
+    start = rig.t
+    for _ in range(400):
+        if meter.supervisor.ceiling_da:
+            return rig.t - start
+        meter.run(50)
+    return None
+
+
+def overcurrent_stop(rig):
+    meter = _metered(rig)
+    meter.draw(160 + rig.rng.between(11, 80))
+    start = rig.t
+    meter.run(60_000, faults.OVERCURRENT)
+    rig.until(lambda: rig.duty == FULL, 1000)
+    return rig.t - start if rig.charger.state != STATE_C else None
+
+
+def overcurrent_borne(rig):
+    meter = _metered(rig)
+    for _ in range(5):
+        meter.draw(160 + rig.rng.between(11, 200))
+        meter.run(rig.rng.between(500, 5500))
+        meter.draw(160)
+        meter.run(2500)
+    return 1 if meter.supervisor.ceiling_da or meter.bits else 0
