@@ -162,10 +162,11 @@ def _write(cards, lines):
     except Exception:
         _remove(fresh)
         raise
-    kept = _rename(path, path + ".old")  # the first time there is none
+    # Only what is whole may become the generation before; the first time there is nothing.
+    kept = cards.name == path and _rename(path, path + ".old")
     done = _rename(fresh, path)
-    if kept and not done:
-        _rename(path + ".old", path)
+    if not done and (not kept or _rename(path + ".old", path)):
+        _remove(fresh)  # else it is the only whole one
     cards.open()
     if not done:
         raise OSError("cards not written")
