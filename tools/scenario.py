@@ -10,24 +10,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from twin import firmware, schema
+from twin import events, firmware, schema
 
 TOOLS = Path(__file__).resolve().parent
 SCHEMA = TOOLS / "twin" / "scenario.schema.json"
 HEAP = "96M"
-
-_NOT_YET_EVENTS = {
-    "kill": "taking the power from an EVSE",
-    "restore": "giving the power back to an EVSE",
-    "relay": "the grid relay",
-}
-_NOT_YET_COMMANDS = {
-    "start": "delayed start",
-    "stop": "the stop of a delayed start",
-    "swipe": "RFID",
-    "phases": "switching phases",
-}
-_COMMANDS = ("mode", "override", "access")
 
 
 class BadScenario(Exception):
@@ -59,38 +46,11 @@ def normalise(document):
         if str(place.get("mode")).lower() == "solar":
             raise BadScenario("settings.mode: Solar is not available yet")
     for number, event in enumerate(scenario["events"]):
-        _check_event("events[%d]" % number, event, scenario)
+        try:
+            events.check(event, scenario)
+        except ValueError as problem:
+            raise BadScenario("events[%d]: %s" % (number, problem)) from None
     return scenario
-
-
-def _check_event(where, event, scenario):
-    kind, name = event[1], event[2]
-    if kind in _NOT_YET_EVENTS:
-        raise BadScenario("%s: %s (%s) is not available yet"
-                          % (where, _NOT_YET_EVENTS[kind], kind))
-    if kind == "meter":
-        if len(event) != 3 or name not in ("on", "off"):
-            raise BadScenario('%s: meter is "on" or "off"' % where)
-        if not scenario["mains_meter"]:
-            raise BadScenario("%s: there is no mains_meter" % where)
-        return
-    if kind not in ("set", "command"):
-        raise BadScenario("%s: no event is called %s; there are set, command, meter"
-                          % (where, kind))
-    if len(event) != 4:
-        raise BadScenario("%s: %s takes a name and a value" % (where, kind))
-    if kind == "set":
-        return
-    if name in _NOT_YET_COMMANDS:
-        raise BadScenario("%s: %s (command %s) is not available yet"
-                          % (where, _NOT_YET_COMMANDS[name], name))
-    if name not in _COMMANDS:
-        raise BadScenario("%s: no command is called %s; there are %s"
-                          % (where, name, ", ".join(_COMMANDS)))
-    if name == "access" and event[3] not in ("off", "on", "pause"):
-        raise BadScenario('%s: access is "off", "on" or "pause"' % where)
-    if name == "mode" and str(event[3]).lower() in ("solar", "2"):
-        raise BadScenario("%s: Solar is not available yet" % where)
 
 
 def run(scenario, stepping="jump", folder=None):

@@ -13,9 +13,11 @@ from evse import reasons, ticks
 from evse.core import Core
 from evse.journal import Journal
 from evse.settings import Refused, Settings
+from twin import lock
 from twin.car import Car
 from twin.metrics import Metrics
 from twin.sampler import Noise, Sampler
+from twin.script import Script, Stopped, ms
 from twin.world import World
 
 try:
@@ -33,18 +35,11 @@ _PIN_MAX_MV = 3150
 _BURST = 8
 _SITE = (("load_da", "load_ma"), ("pv_da", "pv_ma"), ("battery_da", "battery_ma"),
          ("circuit_load_da", "circuit_ma"))
-_ACCESS = {"off": "Off", "on": None, "pause": "Pause"}
+_LOCKS = {"Disabled": lock.NONE, "Solenoid": lock.SOLENOID, "Motor": lock.MOTOR}
+_SETTINGS = {"meter": "mains_met", "ev_meter": "ev_meter"}
+_READINGS = {"meter": "mains", "ev_meter": "ev"}
 TRACE_COLUMNS = ["t_s", "state", "reason", "grant_da", "limit", "duty", "c1",
                  "ev_l1_ma", "ev_l2_ma", "ev_l3_ma", "mains_l1_ma", "mains_l2_ma", "mains_l3_ma"]
-
-
-class Stopped(Exception):
-    """The scenario cannot be run; the message is for its author."""
-
-
-def ms(seconds):
-    """Seconds of a scenario as whole ms."""
-    return int(seconds * 1000 + 0.5)
 
 
 def up(moment):
@@ -78,21 +73,25 @@ class Loop:
         self._base = ticks.MASK - (scenario["seed"] * 7_919_003) % 3_600_000
         evse = scenario["evses"][0]
         parameters = dict(evse["car"])
-        plugged = parameters.pop("plugged")
+        parameters.pop("plugged")
         self.world = World(Car(**parameters), scenario["site"]["voltage"])
-        self.world.cable = "32 A"
+        self.world.floating_mv = evse["floating_mv"]
         self.journal = Journal()
         self.settings = Settings(self.journal.record)
         self.core = Core(self.settings, self.journal, allocate, self._tick(0))
-        self._meter = None
-        if scenario["mains_meter"]:
-            self._add_meter(scenario["mains_meter"], scenario["seed"])
+        self._meters = []
+        for number, (key, kind) in enumerate((("mains_meter", "meter"), ("ev_meter", "ev_meter"))):
+            if scenario[key]:
+                self._add_meter(kind, scenario[key], scenario["seed"] + number)
+        self.script = Script(scenario, self.core, self.world, dict(self._meters))
+        for kind, _ in self._meters:
+            self.script.command("set", (_SETTINGS[kind], "API"), "settings")
         self._configure(scenario["settings"], evse["settings"])
+        self._fit(evse)
         self.metrics = Metrics(self.world, scenario["per_phase"])
         self._trace = [] if scenario["trace"] else None
         self._names = reason_names()
         self._site = [[attribute, scenario["site"][key], 0] for key, attribute in _SITE]
-        self._agenda = self._plan(plugged, scenario["events"])
         self._burst = array("i", (0,) * 6)
         self._row_due = 0
         self._seen = None
@@ -107,11 +106,11 @@ class Loop:
     def _tick(self, moment):
         return ticks.add(self._base, moment)
 
-    def _add_meter(self, meter, seed):
+    def _add_meter(self, kind, meter, seed):
         again = meter["redeliver_s"]
-        self._meter = Sampler(ms(meter["period_s"]), ms(meter["latency_s"]), ms(meter["start_s"]),
-                              ms(again) if again else None, Noise(seed, meter["noise_da"]))
-        self._command("set", ("mains_met", "API"), "settings")
+        self._meters.append((kind, Sampler(
+            ms(meter["period_s"]), ms(meter["latency_s"]), ms(meter["start_s"]),
+            ms(again) if again else None, Noise(seed, meter["noise_da"]))))
 
     def _configure(self, common, own):
         wanted = {"config": "Fixed"}
@@ -131,26 +130,18 @@ class Loop:
                     refused.append(key)
             left = refused
         if mode:
-            self._command("mode", mode, "settings.mode")
+            self.script.command("mode", mode, "settings.mode")
         elif not self.settings.states["access"]:
-            self._command("mode", self.settings.get("mode"), "settings")
+            self.script.command("mode", self.settings.get("mode"), "settings")
 
-    def _command(self, name, value, where, source="installer"):
-        try:
-            self.core.command(name, value, source)
-        except Refused as problem:
-            raise Stopped("%s: %s" % (where, problem.reason)) from problem
-
-    def _plan(self, plugged, events):
-        """Plugs and events as [moment, rank, action, argument], in order."""
-        agenda = []
-        for span in plugged:
-            agenda.append([ms(span[0]), 0, self._set_plug, True])
-            agenda.append([ms(span[1]), 0, self._set_plug, False])
-        for number, event in enumerate(events):
-            agenda.append([ms(event[0]), 1, self._event, (number, event)])
-        order = sorted(range(len(agenda)), key=lambda i: (agenda[i][0], agenda[i][1], i))
-        return [agenda[i] for i in order]
+    def _fit(self, evse):
+        """Fit the second contactor and the lock the settings speak of."""
+        second = evse["second_contactor"]
+        if second is None:
+            second = self.settings.get("contact_2") != "Not present"
+        self.world.contactors.second = second
+        self.world.lock.kind = _LOCKS[self.settings.get("lock")]
+        self._columns = TRACE_COLUMNS + ["c2"] if second else TRACE_COLUMNS
 
     def _site_due(self):
         """Moment of the site's next row, or None after the last one."""
@@ -171,25 +162,6 @@ class Loop:
             series[2] = index
         self._row_due = self._site_due()
 
-    def _set_plug(self, on):
-        if on:
-            self.world.plug()
-        else:
-            self.world.unplug()
-
-    def _event(self, argument):
-        number, event = argument
-        where = "events[%d]" % number
-        kind, name = event[1], event[2]
-        if kind == "set":
-            self._command("set", (name, event[3]), where)
-        elif kind == "meter":
-            self._meter.on = name == "on"
-        elif name == "access":
-            self._command("mode", _ACCESS[event[3]] or self.settings.get("mode"), where)
-        else:
-            self._command(name, event[3], where)
-
     # ---- the loop ----
 
     def run(self):
@@ -203,7 +175,7 @@ class Loop:
         metrics, evses, why = self.metrics.result()
         result = {"metrics": metrics, "evses": evses, "reasons": why}
         if self._trace is not None:
-            result["trace_columns"] = TRACE_COLUMNS
+            result["trace_columns"] = self._columns
             result["trace"] = self._trace
         return result
 
@@ -227,10 +199,10 @@ class Loop:
         change = self.world.next_change()
         if change is not None and change < target:
             target = change
-        if self._meter:
-            target = min(target, self._meter.next_change())
-        if self._agenda:
-            target = min(target, self._agenda[0][0])
+        for _, meter in self._meters:
+            target = min(target, meter.next_change())
+        if self.script.due is not None:
+            target = min(target, self.script.due)
         if self._row_due is not None:
             target = min(target, self._row_due)
         return target
@@ -262,22 +234,30 @@ class Loop:
         if self._row_due is not None and self._row_due <= now:
             self.metrics.advance(now)
             self._set_site()
-        while self._agenda and self._agenda[0][0] <= now:
-            _, _, action, argument = self._agenda.pop(0)
+        if self.script.due is not None and self.script.due <= now:
             self.metrics.advance(now)
-            action(argument)
-        if self._meter and self._meter.next_change() <= now:
-            value = self._meter.at(now, world.mains_ma)
-            if value:
-                core.command("reading", ("mains", value[0], value[1], value[2]), "REST")
+            self.script.act(now)
+        self._measure(now)
         if now >= self._second:
             self._second += SECOND_MS
-            core.second(tick, world.proximity_mv(), 250, False)
+            core.second(tick, world.proximity_mv(), world.temp_c * 10, self._rcm())
         if ticks.due(tick, core.regulate_due):
             core.regulate(tick)
         self._sense(tick)
         self._step_due = now + core.step(tick)
         self._apply()
+
+    def _measure(self, now):
+        """Let the meters measure, and hand over what arrives."""
+        world = self.world
+        for kind, meter in self._meters:
+            if meter.next_change() <= now:
+                if kind == "meter":
+                    value = meter.at(now, world.mains_ma)
+                else:
+                    value = meter.at(now, world.ev_ma, world.ev_meter)
+                if value:
+                    self.core.command("reading", [_READINGS[kind]] + value, "REST")
 
     def _catch_up(self, tick):
         """Make up for the cycles left out because they would have changed nothing.
@@ -298,8 +278,11 @@ class Loop:
             self._seen = seen
             self._changed = self.now
             self._fill(seen[0], duty)
-        if core.sample(self._burst, False, tick):
+        if core.sample(self._burst, self._rcm(), tick):
             self._outputs(False, False)
+
+    def _rcm(self):
+        return self.core.rcm_enabled and self.world.rcm_line()
 
     def _fill(self, levels, duty):
         """One burst of the pilot at these levels."""
@@ -341,6 +324,8 @@ class Loop:
                int(charger.c1)]
         row.extend([world.ev_ma(phase) for phase in range(3)])
         row.extend([world.mains_ma(phase) for phase in range(3)])
+        if world.contactors.second:
+            row.append(int(charger.c2))
         if row != self._shown:
             self._shown = row
             self._trace.append([self.now / 1000] + row)

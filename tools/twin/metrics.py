@@ -150,6 +150,7 @@ class Metrics:
         metrics.update(self._mains.result("mains"))
         metrics.update(self._circuit.result("circuit"))
         metrics.update(self._sum.result("sum"))
+        contactors = self._world.contactors
         evse = {
             "kwh": ev,
             "mean_a": self._plugged_mams / self._plugged_ms / 1000 if self._plugged_ms else 0.0,
@@ -161,6 +162,14 @@ class Metrics:
             "wait_s": self._wait_ms / 1000,
             "max_grant_da": self._max_grant,
         }
+        if contactors.second:
+            evse["c2_closings"] = contactors.c2_closings
+        wrong = {"opened_under_load": contactors.under_load,
+                 "c2_under_load": contactors.c2_under_load,
+                 "without_neutral": contactors.without_neutral}
+        wrong = {key: wrong[key] for key in wrong if wrong[key]}
+        if wrong:
+            evse["violations"] = wrong
         for table in (metrics, evse):
             for key in table:
                 if type(table[key]) is float:

@@ -56,15 +56,18 @@ class Sampler:
             soonest = self._again
         return soonest
 
-    def at(self, now, measure):
+    def at(self, now, measure, more=None):
         """Do what is due; returns [L1, L2, L3] in dA when a value arrives, else None.
 
-        ``measure(phase)`` gives the true current in mA at this moment.
+        ``measure(phase)`` gives the true current in mA at this moment, ``more()`` a list of what
+        else is measured with it and goes behind.
         """
         while self._next_sample() <= now:
             self._number += 1
             if self.on and self._next_sample() > now:  # a missed measurement is not made up for
                 value = [to_da(measure(phase)) + self._noise.next() for phase in range(3)]
+                if more:
+                    value.extend(more())
                 self._under_way.append((now + self._latency, value))
         arrived = None
         while self._under_way and self._under_way[0][0] <= now:

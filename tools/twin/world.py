@@ -4,6 +4,7 @@ Currents are mA per phase (L1, L2, L3), time is ms since the start. What the cha
 true here: mains = load + circuit load + car + battery - sun.
 """
 
+from twin.car import UJ_PER_WH
 from twin.card import NO_CARD
 from twin.contactors import Contactors
 from twin.lock import Lock
@@ -112,9 +113,9 @@ class World:
         """Current of the car on phase 0, 1 or 2."""
         return self.car.draw_ma if self.car.uses(phase) else 0
 
-    def ev_w(self):
-        """Power the car takes."""
-        return (self.car.power_mw(self.volts) + 500) // 1000
+    def ev_meter(self):
+        """[W, Wh] as a meter in the car's lines counts them."""
+        return [(self.car.power_mw(self.volts) + 500) // 1000, self.car.taken_uj // UJ_PER_WH]
 
     def mains_ma(self, phase):
         """True current of the grid connection; negative feeds the grid."""
