@@ -361,8 +361,8 @@ def test_a_power_cut_at_any_byte():
                     _survives(flash, promised)
                 else:
                     break
-                # Each byte that is programmed, and a fair choice of those erased.
-                budget += 173 if flash.erasing else 1
+                # Each byte that is programmed in one of the lives; of all else a fair choice.
+                budget += 173 if flash.erasing else 1 if start == 63 and not pattern else 37
             assert budget > 2 * SECTOR
 
 
