@@ -17,12 +17,16 @@ from evse.build import BOARD, VERSION
 from evse.bus import meters
 from evse.bus.master import Master
 from evse.bus.rtu import Link
+from evse.cards import Cards
+from evse.charging import faults
 from evse.core import Core
 from evse.cycle import Cycle
+from evse.front import Front
 from evse.journal import Journal
 from evse.net.web import WebServer
 from evse.settings import Settings
 from evse.status import Status
+from evse.storage import Storage
 
 try:
     from evse.power import allocate_native as allocate
@@ -35,7 +39,6 @@ WATCHDOG_MS = 3000
 _REPL_WATCHDOG_MS = 600_000
 _ALIVE_MS = 500  # a vital task not seen for this long does not get the watchdog fed
 _BUS_ALIVE_MS = 5000  # longer than its restart takes
-_SAVE_MS = 60_000
 _RESTART_MS = 2000
 _POWER_RETURN_MIN_S = 10
 _METER_MS = 1000
@@ -48,7 +51,9 @@ class App:
     def __init__(self, board):
         self.board = board
         self.journal = Journal()
-        self.settings = Settings(self.journal.record, board.data_dir() + "/settings.json")
+        directory = board.data_dir()
+        self.settings = Settings(self.journal.record, directory + "/settings.json")
+        self.storage = Storage(self.settings, self.journal.record, directory, board.flash_log())
         overrides = board.settings_overrides()
         if overrides:
             self.settings.load({"settings": json.loads(overrides)})
@@ -57,14 +62,18 @@ class App:
             spread = self.settings.get("power_return_s") + 1
             delay_s = _POWER_RETURN_MIN_S + int.from_bytes(os.urandom(2), "big") % spread
         now = board.now()
-        self.core = Core(self.settings, self.journal, allocate, now, delay_s)
-        self.status = Status(self.core, VERSION, BOARD, board.serial)
+        self.core = core = Core(self.settings, self.journal, allocate, now, delay_s)
+        core.cards = Cards(directory + "/cards.csv")
+        core.session_number = self.storage.number
+        self.front = Front(board, core)
+        self.status = Status(core, VERSION, BOARD, board.serial)
+        self.status.storage = self.storage
+        self.status.lock = self.front.lock
         self.cycle = self.status.cycle = Cycle(now)
         self._burst = array("i", (0,) * 6)
         self._rcm = False
         self._master = None
         self._seen = {"control": now, "power": now}
-        self._saved = ticks.add(now, -_SAVE_MS)
 
     def _on_tick(self):
         """100 Hz, between bytecodes of whatever runs: sample, and open if the guard says so."""
@@ -108,24 +117,24 @@ class App:
 
     async def _supervise(self, feed):
         board = self.board
+        core = self.core
         while True:
             now = board.now()
-            self.core.second(now, board.proximity_mv(), board.temperature_dc(), self._rcm)
+            core.second(now, board.proximity_mv(), board.temperature_dc(), self._rcm,
+                        board.clock_s())
+            if core.new_clock_s:
+                board.set_clock(core.new_clock_s)
+                core.new_clock_s = 0
+                self.journal.record(reasons.CLOCK_SET)
             if self._all_alive(now):
                 feed()
-            # Flash stalls the chip, so it is written only while no contactor is closed.
-            if not self.core.charger.c1 and ticks.diff(now, self._saved) >= _SAVE_MS:
-                if self.settings.changed:
-                    self._saved = now
-                    self.save()
+            self.storage.second(core)
+            core.fault(faults.STORAGE, self.storage.failed)
             await asyncio.sleep_ms(500)
 
     def save(self):
-        """Write the settings; a flash that fails is journalled and does not stop the charger."""
-        try:
-            self.settings.save()
-        except OSError:
-            self.journal.record(reasons.STORAGE, 3)
+        """Write the settings before the board is restarted."""
+        self.storage.save(self.core.session)
 
     def _all_alive(self, now):
         """True when control, regulator and, if used, the bus have run lately."""
@@ -136,17 +145,21 @@ class App:
 
     async def _bus(self):
         port = self.board.rs485()
-        name = self.settings.get("mains_met")
-        if port is None or name in ("Disabled", "API"):
-            return
-        now = self.board.now
-        master = Master(Link(port, now), now)
-        address = self.settings.get("mains_adr")
-        master.add(meters.Meter(meters.load(name), "mains", address, self.core.command),
-                   _METER_MS)
-        self.status.bus_rows = master.quality
-        self._master = master
-        await master.run()
+        settings = self.settings
+        master = None
+        for which, kind, address in (("mains", "mains_met", "mains_adr"),
+                                     ("ev", "ev_meter", "ev_adr")):
+            name = settings.get(kind)
+            if port is None or name in ("Disabled", "API"):
+                continue
+            now = self.board.now
+            master = master or Master(Link(port, now), now)
+            master.add(meters.Meter(meters.load(name), which, settings.get(address),
+                                    self.core.command), _METER_MS)
+        if master:
+            self.status.bus_rows = master.quality
+            self._master = master
+            await master.run()
 
     async def _web(self):
         settings = self.settings
@@ -171,7 +184,7 @@ class App:
         feed = self.board.watchdog(WATCHDOG_MS)
         vital = [asyncio.create_task(self._control()), asyncio.create_task(self._power()),
                  asyncio.create_task(self._supervise(feed))]
-        for number, service in enumerate((self._bus, self._web)):
+        for number, service in enumerate((self.front.run, self._bus, self._web)):
             asyncio.create_task(self._keep(number, service))
         gc.collect()
         gc.threshold(_GC_BYTES)

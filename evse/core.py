@@ -1,61 +1,99 @@
 """One charger's decisions, wired together: no I/O, no clock of its own.
 
-The firmware (``evse.app``) and the scenario runner drive the same object: bursts of the pilot and
-meter readings go in, outputs and permissions come out. Everybody else meets it at two doors: the
-read-only ``status`` and ``command(name, value, source)``.
+The firmware (``evse.app``) and the scenario runner drive the same object: bursts of the pilot,
+meter readings, switch and card go in, outputs and permissions come out. Everybody else meets it at
+two doors: the read-only ``status`` and ``command(name, value, source)``.
 """
+
+from array import array
+
+from micropython import const
 
 from evse import reasons, ticks
 from evse.charging import cable, faults
+from evse.charging.access import Access
 from evse.charging.charger import Charger
 from evse.charging.guard import Guard
 from evse.charging.pilot import Pilot
+from evse.charging.session import Session
+from evse.commands import Commands
 from evse.power import readings as sources
 from evse.power.readings import Readings
 from evse.power.regulator import Regulator
-from evse.settings import LEVEL, Refused
 
 OFF, ON, PAUSE = 0, 1, 2
 
-# REST and MQTT mode numbers: 0 Off, 1 Normal, 2 Solar, 3 Smart, 4 Pause.
-MODE_IDS = {"Off": 0, "Normal": 1, "Solar": 2, "Smart": 3, "Pause": 4}
-_MODES = ["Off", "Normal", "Smart", "Pause"]  # those that exist so far
 # The order of the setting and of ``evse.mode`` in the legacy document.
-_SETTING_MODES = ("Normal", "Smart", "Solar")
+SETTING_MODES = ("Normal", "Smart", "Solar")
 
-READING_VALID_MS = 11_000
-_ABSURD_DA = 10_000
-_SOURCES = {"mains": sources.MAINS, "ev": sources.EV}
+# Beyond the time for which a sample is valid.
+_EV_LOST_S = const(53)
+_CIRCUIT_LOST_S = const(9)
+_RELAY_W = const(4200)
+_W_PER_DA = const(23)
+_TIMER_START = const(1)
 
 
 class Core:
-    """Charger, guard and regulator of one EVSE.
+    """Charger, guard, access and regulator of one EVSE.
 
     ``settings`` and ``journal`` are theirs, ``allocate`` one of the two twins of the sharing core,
     ``now`` the tick at start, ``start_delay_s`` how long nothing may charge after power returned.
+
+    For whoever has storage: ``cards`` is to know the RFID cards, ``finished`` is a session that is
+    over and wants to be kept, ``session_number`` that of the last one. ``new_clock_s`` is a time
+    of day that somebody told, 0 for none. ``palette`` are the LED's colours, 0xRRGGBB.
+    ``configured`` counts how often settings were handed on.
     """
 
     def __init__(self, settings, journal, allocate, now, start_delay_s=0):
         record = journal.record
         self.settings = settings
         self.journal = journal
+        self.record = record
         self.pilot = Pilot()
         self.charger = Charger(self.pilot, record)
         self.guard = Guard(self.pilot, self.charger, record)
         self.readings = Readings()
         self.regulator = Regulator(self.readings, allocate, record)
+        self.access = Access(record)
+        self.session = Session()
+        self.command = Commands(self)
+        self.cards = None
+        self.finished = None
+        self.session_number = 0
+        self.timer = None  # loaded once a start or stop is set
+        self.zone = None
+        self.supervisor = None  # loaded with an EV meter that sees only the car
         self.override_da = 0
         self.temperature_dc = 250
-        self.mains_wh = -1
-        self._record = record
+        self.mains_w = self.mains_wh = self.ev_w = self.ev_wh = -1
+        self.clock_s = self.new_clock_s = 0
+        self.custom = False
+        self.relay_open = False
+        self.rfid_status = 0
+        self.rfid_last = ""
+        self.palette = array("i", (0, 0x00FF00, 0x00FF00, 0xFFAA00, 0x0000FF))
+        self.stop_reason = reasons.NONE
+        self.configured = 0
+        self._charging = False
         self._rcm = False
+        self._rcm_quiet = False  # the line has been seen without a fault: there is a sensor
         self._cable_da = cable.UNKNOWN_DA
         self._second = now
         self._delay_s = start_delay_s
+        self._ev_silent_s = 0
         if start_delay_s:
             self.charger.faults |= faults.BOOT_DELAY
         self.now = now
         self.regulate_due = now
+        states = settings.states
+        self.access.state = states["access"]
+        self.access.card = states["card"]
+        contactors = self.charger.contactors
+        contactors.c1_count, contactors.c2_count = states["wear"]
+        if states["timer"]:
+            self.load_timer()
         self.configure()
         record(reasons.STARTED, start_delay_s)
 
@@ -65,37 +103,126 @@ class Core:
         """Take one pilot burst; True when the contactors must open at once. Allocates nothing."""
         self.now = now
         self._rcm = rcm
+        if not rcm:
+            self._rcm_quiet = True
+        elif not self._rcm_quiet:
+            # A line that has never been quiet is more likely one without a sensor.
+            self.charger.faults |= faults.RCM_MISSING
         self.pilot.feed(burst, self.charger.duty, now)
-        return self.guard.check(now, rcm) != 0
+        return self.guard.check(now, rcm and self._rcm_quiet) != 0
 
     def step(self, now):
         """Run the state machine; returns ms until it needs to run again, inputs unchanged."""
-        return self.charger.step(now)
+        charger = self.charger
+        wait = charger.step(now)
+        if charger.c1 != self._charging:
+            self._charging = charger.c1
+            if not charger.c1:
+                self.stop_reason = charger.reason
+        return wait
 
     # ---- once a second, and on each new reading ----
 
-    def second(self, now, proximity_mv, temperature_dc, rcm):
-        """Slow inputs: cable, temperature, RCM line, start delay. Call it about once a second."""
+    def second(self, now, proximity_mv, temperature_dc, rcm, clock_s=0):
+        """Slow inputs: cable, temperature, RCM line, time of day. Call it about once a second.
+
+        ``clock_s`` are Unix seconds, 0 while the time of day is not known.
+        """
+        self.clock_s = clock_s
         elapsed = ticks.diff(now, self._second) // 1000
         if elapsed > 0:
             self._second = ticks.add(self._second, elapsed * 1000)
-            self.journal.uptime_s += elapsed
-            if self._delay_s:
-                self._delay_s = max(0, self._delay_s - elapsed)
-                if not self._delay_s:
-                    self._clear(faults.BOOT_DELAY)
+            self._pass(elapsed)
         if not self.charger.c1:
             # Not only before a car is seen: the pilot may make contact before the proximity does.
             self._cable_da = cable.rating(proximity_mv)
         self.temperature_dc = temperature_dc
         limit = self.settings.get("max_temp") * 10
         if temperature_dc >= limit:
-            self._set(faults.TEMP_HIGH)
+            self.fault(faults.TEMP_HIGH, True)
         elif temperature_dc <= limit - 100:
-            self._clear(faults.TEMP_HIGH)
-        if rcm:
-            self._set(faults.RCM_TRIPPED)
+            self.fault(faults.TEMP_HIGH, False)
+        if self._rcm_quiet:
+            self.fault(faults.RCM_MISSING, False)
+            if rcm:
+                self.fault(faults.RCM_TRIPPED, True)
         self._ceilings()
+
+    def _pass(self, seconds):
+        """Let whole seconds pass for all that counts them."""
+        journal = self.journal
+        charger = self.charger
+        journal.uptime_s += seconds
+        if self._delay_s:
+            self._delay_s = max(0, self._delay_s - seconds)
+            if not self._delay_s:
+                self.fault(faults.BOOT_DELAY, False)
+        for _ in range(min(seconds, 60)):
+            if self.access.second(self.rfid, charger.plugged):
+                self.apply_access()
+        if self.timer:
+            self._run_timer()
+        contactors = charger.contactors
+        self.settings.remember("wear", (contactors.c1_count, contactors.c2_count))
+        self._watch_ev_meter(seconds)
+        self._count_session(seconds)
+
+    def _run_timer(self):
+        timer = self.timer
+        event = timer.check(self.clock_s)
+        if event:
+            self.access.set(ON if event == _TIMER_START else OFF, reasons.TIMER)
+            if event == _TIMER_START:
+                self.settings.set("mode", timer.mode)
+            self.keep_timer()
+            self.configure()
+        else:
+            self.fault(faults.CLOCK, timer.waiting_clock)
+
+    def _watch_ev_meter(self, seconds):
+        """A silent EV meter is shown, no more: some are fed by the car. One for the circuit stops.
+        """
+        settings = self.settings
+        car_only = settings.get("ev_meter_role") == "Car only"
+        source = sources.EV if car_only else sources.CIRCUIT
+        if settings.get("ev_meter") == "Disabled" or self.readings.fresh(source, self.now):
+            self._ev_silent_s = 0
+        else:
+            self._ev_silent_s += seconds
+            if self.supervisor:
+                self._judge(self.supervisor.lost(self.now))
+        self.fault(faults.EV_NOCOMM, car_only and self._ev_silent_s >= _EV_LOST_S)
+        self.fault(faults.CIRCUIT_NOCOMM, not car_only and self._ev_silent_s >= _CIRCUIT_LOST_S
+                   and settings.get("mode") != "Normal")
+
+    def _count_session(self, seconds):
+        session = self.session
+        charger = self.charger
+        access = self.access
+        contactors = charger.contactors
+        if not session.active:
+            if not charger.c1:
+                return
+            if session is self.finished:
+                self.session = session = Session()  # the one before has still to be kept
+            self.session_number += 1
+            session.begin(self.session_number, self.clock_s, access.card, access.by)
+            self.record(reasons.SESSION_BEGAN, self.session_number)
+        ev_w = ev_wh = -1
+        if self.readings.fresh(sources.EV, self.now):
+            ev_w, ev_wh = self.ev_w, self.ev_wh
+        mains_w = self.mains_w if self.readings.fresh(sources.MAINS, self.now) else None
+        guess_w = charger.offered_da * (1 if contactors.phases == 1 else 3) * _W_PER_DA
+        session.second(charger.c1, ev_w, ev_wh, mains_w, guess_w if charger.c1 else 0,
+                       max(self.readings.amps[sources.EV]), seconds)
+        session.woke = charger.woke
+        session.phases = contactors.phases
+        if charger.modem:
+            charger.modem.charged(session.wh, ev_w if ev_w > 0 else guess_w)
+        if not charger.c1 and (not charger.plugged or access.state == OFF):
+            session.end(self.stop_reason, self.clock_s)
+            self.record(reasons.SESSION_ENDED, session.number, session.wh)
+            self.finished = session
 
     def regulate(self, now):
         """Decide the current; returns ms until it is due again."""
@@ -108,127 +235,126 @@ class Core:
                       self.regulator.grant_reason[0])
         lost = (self.mains_meter and not self.readings.fresh(sources.MAINS, now)
                 and self.settings.get("mode") != "Normal")
-        self._assign(faults.CT_NOCOMM, lost)
-        self._assign(faults.LESS_6A, charger.wants and not self.regulator.grant_da[0]
-                     and not lost)
+        self.fault(faults.CT_NOCOMM, lost)
+        self.fault(faults.LESS_6A, charger.wants and not self.regulator.grant_da[0] and not lost)
         self.regulate_due = ticks.add(now, wait)
         return wait
 
-    # ---- the door in ----
+    def read(self, source, amps, watts, wh, valid_ms):
+        """Take a checked sample of a meter: ``amps`` in dA (3), ``watts`` and ``wh``, or None."""
+        if source == sources.EV and self.settings.get("ev_meter_role") != "Car only":
+            # A sub-panel's meter sees other loads too: it guards the circuit and nothing else.
+            source = sources.CIRCUIT
+        if amps:
+            self.readings.put(source, amps[0], amps[1], amps[2], self.now, valid_ms)
+            if watts is None:
+                watts = (amps[0] + amps[1] + amps[2]) * _W_PER_DA
+            self.regulate_due = self.now
+        if source == sources.MAINS:
+            self.mains_w = self.mains_w if watts is None else watts
+            self.mains_wh = self.mains_wh if wh is None else wh
+        elif source == sources.EV:
+            self.ev_w = self.ev_w if watts is None else watts
+            self.ev_wh = self.ev_wh if wh is None else wh
+            if amps and self.supervisor:
+                self._judge(self.supervisor.sample(amps, self.charger,
+                                                   self.regulator.grant_da[0], self.now))
 
-    def command(self, name, value, source):
-        """Carry out a command, or raise Refused and change nothing.
+    def _judge(self, found):
+        """Raise the faults the supervisor has found; a welded contactor stays one till reset."""
+        for bit in (faults.WELDED, faults.NO_CURRENT, faults.OVERCURRENT):
+            if found & bit or bit != faults.WELDED:
+                self.fault(bit, found & bit)
+        self.regulator.limits[0].optional(reasons.LIMIT_OVERCURRENT, self.supervisor.ceiling_da)
 
-        ``name`` is "mode", "override" (dA, 0 ends it), "set" (key, value), "fault" (RCM reset) or
-        "reading" (("mains" or "ev"), L1, L2, L3 in dA, optional W, optional Wh). ``source`` says
-        who speaks: "LCD", "REST", "MQTT", "bus", "installer".
-        """
-        handler = self._COMMANDS.get(name)
-        if handler is None:
-            raise Refused("no command is called %s" % name, "name", sorted(self._COMMANDS))
-        handler(self, value, source)
-
-    def _command_mode(self, value, source):
-        name = self._mode_name(value)
-        if name == "Solar":
-            raise Refused("Solar is not available yet", "mode", _MODES)
-        if name == "Smart" and not self.mains_meter:
-            raise Refused("Smart needs a mains meter (setting mains_met)", "mode",
-                          ["Off", "Normal", "Pause"])
-        if name == "Off" or name == "Pause":
-            self.settings.remember("access", OFF if name == "Off" else PAUSE)
-        else:
-            self.settings.remember("access", ON)
-            self.settings.set("mode", name)
-        self.override_da = 0
-        self._record(reasons.MODE, MODE_IDS[name])
-        self.configure()
-
-    @staticmethod
-    def _mode_name(value):
-        for name in MODE_IDS:
-            if value == MODE_IDS[name] and type(value) is int:
-                return name
-            if type(value) is str and (value.lower() == name.lower()
-                                       or value == str(MODE_IDS[name])):
-                return name
-        raise Refused("mode must be one of " + ", ".join(_MODES), "mode", _MODES)
-
-    def _command_override(self, value, source):
-        low, high = self.settings.get("min") * 10, self.settings.get("max") * 10
-        if type(value) is not int or (value and not low <= value <= high):
-            raise Refused("override must be 0 or a current from %d to %d dA" % (low, high),
-                          "override", [0, low, high])
-        self.override_da = value
-        self.configure()
-
-    def _command_set(self, value, source):
-        key, wanted = value
-        spec = self.settings.spec(key)
-        if spec[LEVEL] == "install" and source not in ("LCD", "installer"):
-            raise Refused("%s can only be set at the charger or by the installer" % key, key)
-        if key == "mode":
-            self._command_mode(wanted, source)
-            return
-        self.settings.set(key, wanted)
-        self.configure()
-
-    def _command_fault(self, value, source):
-        if value != "reset":
-            raise Refused("the only thing to do with a fault is to reset it", "fault", ["reset"])
-        if self._rcm:
-            raise Refused("the residual current is still there", "fault")
-        self._clear(faults.RCM_TRIPPED)
-
-    def _command_reading(self, value, source):
-        name = value[0] if type(value) in (tuple, list) and len(value) >= 4 else None
-        which = _SOURCES.get(name)
-        if which is None:
-            raise Refused("a reading is the name of a meter and three currents", "reading",
-                          sorted(_SOURCES))
-        if which == sources.MAINS and source != "bus" and self.settings.get("mains_met") != "API":
-            raise Refused("the mains meter is not of type API", "mains_met", ["API"])
-        for amps in value[1:4]:
-            if type(amps) is not int or not -_ABSURD_DA < amps < _ABSURD_DA:
-                raise Refused("currents are whole numbers of 0.1 A", name,
-                              [-_ABSURD_DA, _ABSURD_DA])
-        self.readings.put(which, value[1], value[2], value[3], self.now, READING_VALID_MS)
-        if which == sources.MAINS and len(value) > 5 and value[5] is not None:
-            self.mains_wh = value[5]
-        self.regulate_due = self.now
-
-    _COMMANDS = {
-        "mode": _command_mode,
-        "override": _command_override,
-        "set": _command_set,
-        "fault": _command_fault,
-        "reading": _command_reading,
-    }
-
-    # ---- inside ----
+    # ---- settings in force ----
 
     @property
     def mains_meter(self):
         """True when a mains meter is configured."""
         return self.settings.get("mains_met") != "Disabled"
 
+    def apply_access(self):
+        """Hand on what access has become; it outlives a power cut."""
+        access = self.access
+        self.charger.access = access.state
+        self.settings.remember("access", access.state)
+        self.settings.remember("card", access.card)
+
+    def load_timer(self):
+        """Return the timer, loading it the first time."""
+        if not self.timer:
+            from evse.charging.timer import Timer
+            self.timer = Timer(self.load_zone(), self.settings.states["timer"])
+        return self.timer
+
+    def change_zone(self):
+        """The rule has changed: whoever uses it gets the new one."""
+        self.zone = None
+        if self.timer:
+            self.timer.zone = self.load_zone()
+
+    def keep_timer(self):
+        """Have the timer outlive a power cut; one that is over makes room."""
+        state = self.timer and self.timer.state()
+        self.settings.remember("timer", state)
+        if not state:
+            self.timer = None
+            self.fault(faults.CLOCK, False)
+
+    def load_zone(self):
+        """Return the time zone's rule, loading it the first time."""
+        if not self.zone:
+            from evse.clock import Zone
+            self.zone = Zone(self.settings.get("tz"))
+        return self.zone
+
     def configure(self):
         """Hand the settings in force to those who act on them."""
         settings = self.settings
         if not self.mains_meter:
             settings.set("mode", "Normal")  # a file may ask for what no command can
+        charger = self.charger
         params = self.regulator.params
-        params.mode = _SETTING_MODES.index(settings.get("mode"))
+        params.mode = SETTING_MODES.index(settings.get("mode"))
         params.min_da = settings.get("min") * 10
         params.max_da = settings.get("max") * 10
         params.mains_da = settings.get("mains") * 10
         params.mains_meter = self.mains_meter
         self.rcm_enabled = settings.get("rcmon") == "Enabled"
+        if not self.rcm_enabled:
+            self._rcm_quiet = False
+            self.fault(faults.RCM_MISSING, False)
         params.normal_mains = settings.get("normal_mains") == "Enabled"
-        self.charger.access = settings.states["access"]
-        self.charger.min_da = params.min_da
-        self.charger.max_da = params.max_da
+        self.rfid = settings.index("rfid")
+        charger.min_da = params.min_da
+        charger.max_da = params.max_da
+        contactors = charger.contactors
+        contactors.option = settings.index("contact_2")
+        contactors.mode = params.mode
+        contactors.pause_ms = settings.get("c2_pause_s") * 1000
+        self._load_optional(settings)
+        self.configured += 1
+        self.apply_access()
         self._ceilings()
+
+    def _load_optional(self, settings):
+        """Load what some installations have, and only those."""
+        charger = self.charger
+        if settings.get("modem") == "Not present":
+            charger.modem = None
+        else:
+            if not charger.modem:
+                from evse.charging.modem import Modem
+                charger.modem = Modem(self.record)
+            charger.modem.required = settings.get("required_evccid")
+        if settings.get("ev_meter") == "Disabled" or settings.get("ev_meter_role") != "Car only":
+            self.supervisor = None
+            self.regulator.limits[0].withdraw(reasons.LIMIT_OVERCURRENT)
+            self.fault(faults.NO_CURRENT | faults.OVERCURRENT, False)
+        elif not self.supervisor:
+            from evse.charging.supervise import Supervisor
+            self.supervisor = Supervisor(self.record)
 
     def _ceilings(self):
         """Ceilings that follow the settings, the cable, the hand and the temperature."""
@@ -243,19 +369,26 @@ class Core:
         view.temperature_da = max(view.min_da, top - 100 + room) if room < 100 else 0
         view.cable_da = top if settings.get("config") == "Fixed" else self._cable_da
         self.charger.cable_da = view.cable_da
+        # With contactor 2 open only L1 is left; otherwise the phases are the car's own affair.
+        one = self.charger.contactors.phases == 1
+        view.phases = 1 if one else 0
+        self.regulator.limits[0].optional(
+            reasons.LIMIT_RELAY,
+            _RELAY_W // (_W_PER_DA * (1 if one else 3)) if self.relay_open else 0)
 
-    def _set(self, bit):
-        if not self.charger.faults & bit:
-            self.charger.faults |= bit
-            self._record(reasons.FAULT_SET, bit)
+    def reset_fault(self):
+        """Clear what a person must clear; False while a residual current is still there."""
+        if self._rcm:
+            return False
+        self.fault(faults.RCM_TRIPPED | faults.WELDED, False)
+        if self.supervisor:
+            self.supervisor.reset()
+        return True
 
-    def _clear(self, bit):
-        if self.charger.faults & bit:
-            self.charger.faults &= ~bit
-            self._record(reasons.FAULT_CLEARED, bit)
-
-    def _assign(self, bit, on):
-        if on:
-            self._set(bit)
-        else:
-            self._clear(bit)
+    def fault(self, bits, on):
+        """Raise or clear ``bits`` of the faults; what changes is journalled."""
+        charger = self.charger
+        changed = bits & ~charger.faults if on else bits & charger.faults
+        if changed:
+            charger.faults ^= changed
+            self.record(reasons.FAULT_SET if on else reasons.FAULT_CLEARED, changed)

@@ -122,9 +122,10 @@ class Settings:
         self._values = {}
         # No settings, but what must outlive a power cut as well: access 0 off, 1 on, 2 pause; the
         # card that switched on (hex, "" for none); the timer as (mode, start, stop, repeat) or
-        # None, times in Unix seconds, 0 for none.
-        self.states = {"access": 1, "card": "", "timer": None}
+        # None, times in Unix seconds, 0 for none; how often each contactor has closed.
+        self.states = {"access": 1, "card": "", "timer": None, "wear": (0, 0)}
         self.changed = False
+        self.fresh = []  # keys of settings and states that changed since the last ``save``
         for setting in TABLE:
             self._values[setting[KEY]] = setting[DEFAULT]
         if path:
@@ -146,6 +147,10 @@ class Settings:
             raise Refused("max must not be below min", key, [self._values["min"], 80])
         return value
 
+    def index(self, key):
+        """Return the place of an enum's value among its names."""
+        return self.spec(key)[ALLOWED].index(self._values[key])
+
     def spec(self, key):
         """Return the table entry of ``key``, or raise Refused."""
         for setting in TABLE:
@@ -158,14 +163,19 @@ class Settings:
         value = self.check(key, value)
         if self._values[key] != value:
             self._values[key] = value
-            self.changed = True
+            self._touch(key)
             self._record(reasons.SETTING, self._index(key), value if type(value) is int else 0)
 
     def remember(self, key, value):
         """Keep one of ``states``; it reaches the file by ``save``."""
         if self.states[key] != value:
             self.states[key] = value
-            self.changed = True
+            self._touch(key)
+
+    def _touch(self, key):
+        self.changed = True
+        if key not in self.fresh:
+            self.fresh.append(key)
 
     def save(self):
         """Write the file if anything changed. Blocks: never call it with a contactor closed."""
@@ -187,6 +197,7 @@ class Settings:
             pass  # the first time there is none
         os.rename(fresh, self._path)
         self.changed = False
+        self.fresh = []
 
     def load(self, document):
         """Take over a stored document; what does not fit is dropped one by one and journalled."""
@@ -206,6 +217,9 @@ class Settings:
         timer = document.get("timer")
         if _is_timer(timer):
             self.states["timer"] = tuple(timer)
+        wear = document.get("wear")
+        if type(wear) is list and len(wear) == 2 and type(wear[0]) is type(wear[1]) is int:
+            self.states["wear"] = tuple(wear)
 
     def _load(self, path):
         try:

@@ -9,9 +9,9 @@ from micropython import const
 LESS_6A = const(1)  # core: too little current for this car
 CT_NOCOMM = const(2)  # core: mains meter lost where it is needed
 TEMP_HIGH = const(4)  # core
-EV_NOCOMM = const(8)  # core: EV meter lost where it is needed
+EV_NOCOMM = const(8)  # core: the EV meter is lost; the mains meter still protects
 RCM_TRIPPED = const(16)  # core (line), charger (a trip of the guard)
-CIRCUIT_NOCOMM = const(64)  # core: circuit meter lost where it is needed
+CIRCUIT_NOCOMM = const(64)  # core: the meter of the circuit is lost where it is needed
 PILOT = const(256)  # charger: the pilot was invalid for too long, or shorted
 STALL = const(512)  # charger: the guard opened because control had stalled
 BOOT_DELAY = const(1024)  # core: waits after a reset or after power returned
@@ -40,7 +40,7 @@ FAULTS = (
     (LESS_6A, 1, "No Power Available", STOPS_NOTHING, CLEARS_WITH_CAUSE),
     (CT_NOCOMM, 2, "Communication Error", STOPS_ORDERLY, CLEARS_WITH_CAUSE),
     (TEMP_HIGH, 3, "Temperature High", STOPS_ORDERLY, CLEARS_WITH_CAUSE),
-    (EV_NOCOMM, 4, "EV Meter Comm Error", STOPS_ORDERLY, CLEARS_WITH_CAUSE),
+    (EV_NOCOMM, 4, "EV Meter Comm Error", STOPS_NOTHING, CLEARS_WITH_CAUSE),
     (RCM_TRIPPED, 5, "RCM Tripped", STOPS_AT_ONCE, CLEARS_BY_HAND),
     (CIRCUIT_NOCOMM, 7, "Test IO", STOPS_ORDERLY, CLEARS_WITH_CAUSE),
     (PILOT, 0, "Pilot Fault", STOPS_AT_ONCE, CLEARS_AFTER_PAUSE),

@@ -4,7 +4,7 @@ from array import array
 
 from evse import ticks
 from evse.charging import faults
-from evse.charging.charger import STATE_B1, STATE_C
+from evse.charging.states import STATE_B, STATE_B1, STATE_C
 from evse.core import Core
 from evse.journal import Journal
 from evse.power import allocate
@@ -252,10 +252,24 @@ def test_an_rcm_line_nobody_enabled_is_ignored():
 
 def test_reset_of_a_residual_current_that_is_still_there_is_refused():
     bench = Bench({"rcmon": "Enabled"})
+    bench.run(1000)
     bench.rcm = True
     bench.run(1000)
     assert _refused(bench, "fault", "reset", "LCD").field == "fault"
     assert bench.core.charger.faults & faults.RCM_TRIPPED
+
+
+def test_a_line_that_was_never_quiet_is_a_missing_sensor_until_it_is():
+    bench = Bench({"rcmon": "Enabled"})
+    bench.rcm = True
+    bench.car = "B"
+    bench.run(20000)
+    assert bench.status.faults & (faults.RCM_MISSING | faults.RCM_TRIPPED) == faults.RCM_MISSING
+    assert bench.status.error_id == 5
+    assert bench.core.charger.state != STATE_B
+    bench.rcm = False
+    bench.charge()
+    assert not bench.status.faults & faults.RCM_MISSING
 
 
 def test_nothing_charges_until_the_start_delay_is_over():

@@ -1,0 +1,292 @@
+"""The door in: every command, whoever sends it, checked in one place.
+
+A command is carried out or refused with a reason; a refused one changes nothing.
+"""
+
+import sys
+
+from micropython import const
+
+from evse import reasons
+from evse.cards import check as check_card
+from evse.power import readings as sources
+from evse.settings import LEVEL, Refused
+
+OFF, ON, PAUSE = 0, 1, 2
+
+# REST and MQTT mode numbers: 0 Off, 1 Normal, 2 Solar, 3 Smart, 4 Pause.
+MODE_IDS = {"Off": 0, "Normal": 1, "Solar": 2, "Smart": 3, "Pause": 4}
+_MODES = ["Off", "Normal", "Smart", "Pause"]  # those that exist so far
+_ACCESS = ("Off", "On", "Pause")
+
+_READING_VALID_MS = const(11_000)
+_ABSURD_DA = const(10_000)
+_SOURCES = {"mains": sources.MAINS, "ev": sources.EV}
+_COLOURS = ("off", "normal", "smart", "solar", "custom")
+_CHANGES = ("add", "remove", "clear", "load")
+_LEARN, _DELETE = const(3), const(4)  # values of the setting rfid
+_HANDS = ("LCD", "installer", "switch", "card")  # they stand at the charger
+
+
+class Commands:
+    """Call it with (name, value, source). ``source`` says who speaks: "LCD", "REST", "MQTT",
+    "bus", "installer", "switch", "card".
+
+    "mode" (name or number); "access" ("Off", "On", "Pause"); "override" (dA, 0 ends it); "set"
+    (key, value); "fault" ("reset"); "reading" (("mains" or "ev"), L1, L2, L3 in dA, W, Wh; None
+    for what is not known); "swipe" (the card's 12 or 14 hex digits); "cards" (("add", hex, name),
+    ("remove", hex), ("clear",), ("load", lines)); "timer" ((mode, start, stop, repeat) or None);
+    "clock" (Unix seconds); "custom" (bool); "colour" ((name, R, G, B)); "phases" (1 or 3); "pwm"
+    (-1..1024); "ev_state" (a dict).
+    """
+
+    def __init__(self, core):
+        self._core = core
+
+    def __call__(self, name, value, source):
+        handler = getattr(self, "do_" + name, None) if type(name) is str else None
+        if handler is None:
+            raise Refused("no command is called %s" % name, "name")
+        handler(value, source)
+
+    def _install(self, what, source):
+        """Refuse what only the installer may do to whoever is neither here nor trusted."""
+        if source not in _HANDS and self._core.settings.get("trust_lan") != "Enabled":
+            raise Refused("%s can only be done at the charger or by the installer" % what, what)
+
+    # ---- charging ----
+
+    def do_mode(self, value, source):
+        self._mode(value, source)
+        self._drop_timer()
+
+    def _mode(self, value, source):
+        core = self._core
+        name = self._mode_name(value)
+        self._check_mode(name)
+        by = reasons.SWITCH if source == "switch" else reasons.COMMANDED
+        if name == "Off" or name == "Pause":
+            core.access.set(OFF if name == "Off" else PAUSE, by)
+        else:
+            core.access.set(ON, by)
+            core.settings.set("mode", name)
+        core.override_da = 0
+        core.record(reasons.MODE, MODE_IDS[name])
+        core.configure()
+
+    def _check_mode(self, name):
+        if name == "Solar":
+            raise Refused("Solar is not available yet", "mode", _MODES)
+        if name == "Smart" and not self._core.mains_meter:
+            raise Refused("Smart needs a mains meter (setting mains_met)", "mode",
+                          ["Off", "Normal", "Pause"])
+
+    @staticmethod
+    def _mode_name(value):
+        for name in MODE_IDS:
+            if value == MODE_IDS[name] and type(value) is int:
+                return name
+            if type(value) is str and (value.lower() == name.lower()
+                                       or value == str(MODE_IDS[name])):
+                return name
+        raise Refused("mode must be one of " + ", ".join(_MODES), "mode", _MODES)
+
+    def do_access(self, value, source):
+        if value not in _ACCESS:
+            raise Refused("access is Off, On or Pause", "access", list(_ACCESS))
+        core = self._core
+        by = reasons.SWITCH if source == "switch" else reasons.COMMANDED
+        core.access.set(_ACCESS.index(value), by)
+        core.apply_access()
+
+    def do_override(self, value, source):
+        core = self._core
+        low, high = core.settings.get("min") * 10, core.settings.get("max") * 10
+        if type(value) is not int or (value and not low <= value <= high):
+            raise Refused("override must be 0 or a current from %d to %d dA" % (low, high),
+                          "override", [0, low, high])
+        core.override_da = value
+        core.configure()
+
+    def do_phases(self, value, source):
+        core = self._core
+        if value not in (1, 3) or core.settings.get("contact_2") != "Auto":
+            raise Refused("phases is 1 or 3, with contact_2 Auto", "phases", [1, 3])
+        core.charger.contactors.auto = value
+        core.record(reasons.PHASES, value)
+
+    def do_pwm(self, value, source):
+        charger = self._core.charger
+        if not charger.modem:
+            raise Refused("needs the setting modem", "pwm")
+        if type(value) is not int or not -1 <= value <= 1024:
+            raise Refused("pwm is -1 (none) or a duty of 0 to 1024", "pwm", [-1, 1024])
+        charger.pwm = value
+
+    def do_ev_state(self, value, source):
+        modem = self._core.charger.modem
+        if not modem:
+            raise Refused("needs the setting modem", "ev_state")
+        try:
+            modem.tell(value)
+        except ValueError as problem:
+            raise Refused(str(problem), "ev_state")
+        self._core.record(reasons.EV_STATE)
+
+    def do_fault(self, value, source):
+        if value != "reset":
+            raise Refused("the only thing to do with a fault is to reset it", "fault", ["reset"])
+        if not self._core.reset_fault():
+            raise Refused("the residual current is still there", "fault")
+
+    def do_reading(self, value, source):
+        core = self._core
+        if (type(value) not in (tuple, list) or not 4 <= len(value) <= 6
+                or value[0] not in _SOURCES):
+            raise Refused("a reading is the name of a meter and three currents", "reading",
+                          sorted(_SOURCES))
+        name = value[0]
+        key = "mains_met" if name == "mains" else "ev_meter"
+        if source != "bus" and core.settings.get(key) != "API":
+            raise Refused("the %s meter is not of type API" % name, key, ["API"])
+        amps = value[1:4]
+        watts, wh = (tuple(value[4:]) + (None, None))[:2]
+        if amps[0] is None and watts is not None:
+            amps = None
+        for number in (amps or ()):
+            if type(number) is not int or not -_ABSURD_DA < number < _ABSURD_DA:
+                raise Refused("currents are whole numbers of 0.1 A", name,
+                              [-_ABSURD_DA, _ABSURD_DA])
+        core.read(_SOURCES[name], amps, watts, wh, _READING_VALID_MS)
+
+    # ---- settings, time ----
+
+    def do_set(self, value, source):
+        key, wanted = value
+        core = self._core
+        if core.settings.spec(key)[LEVEL] == "install":
+            self._install(key, source)
+        if key == "mode":
+            self.do_mode(wanted, source)
+            return
+        if key == "tz":
+            self._check_zone(wanted)
+        core.settings.set(key, wanted)
+        if key == "tz":
+            core.change_zone()
+        if core.settings.get("rfid") == "DeleteAll":
+            core.settings.set("rfid", "Disabled")
+            self._change("clear", ())
+        core.configure()
+
+    @staticmethod
+    def _check_zone(rule):
+        from evse.clock import Zone
+        try:
+            Zone(rule)
+        except (ValueError, TypeError):
+            raise Refused("tz must be a POSIX rule, as CET-1CEST,M3.5.0,M10.5.0/3", "tz")
+
+    def do_timer(self, value, source):
+        if value is None:
+            self._drop_timer()
+            return
+        if type(value) not in (tuple, list) or len(value) != 4:
+            raise Refused("timer takes mode, start, stop and repeat, or nothing", "timer")
+        core = self._core
+        mode, start, stop, repeat = value
+        name = self._mode_name(mode)
+        self._check_mode(name)
+        if name in ("Off", "Pause"):
+            raise Refused("the timer starts Normal, Smart or Solar", "mode")
+        timer = core.load_timer()
+        try:
+            begins = timer.set(name, start, stop, repeat, core.clock_s)
+        except ValueError as problem:
+            core.keep_timer()
+            raise Refused(str(problem), "timer")
+        if begins:
+            self._mode(name, source)
+        else:
+            core.settings.set("mode", name)
+            core.access.set(OFF, reasons.TIMER)
+            core.record(reasons.TIMER_SET)
+            core.configure()
+        core.keep_timer()
+
+    def _drop_timer(self):
+        core = self._core
+        if core.timer:
+            core.timer.clear()
+            core.keep_timer()
+            core.record(reasons.TIMER_CLEARED)
+
+    def do_clock(self, value, source):
+        core = self._core
+        if core.clock_s:
+            raise Refused("the time of day is known already", "clock")
+        if type(value) is not int or not 1_750_000_000 <= value < 4_000_000_000:
+            raise Refused("the clock takes Unix seconds", "clock")
+        core.new_clock_s = value
+
+    # ---- people ----
+
+    def do_custom(self, value, source):
+        self._install("custom", source)
+        if type(value) is not bool:
+            raise Refused("custom is true or false", "custom")
+        self._core.custom = value
+
+    def do_colour(self, value, source):
+        self._install("colour", source)
+        name = value[0] if type(value) in (tuple, list) and len(value) == 4 else None
+        if name not in _COLOURS:
+            raise Refused("a colour is its name and R, G, B", "colour", list(_COLOURS))
+        rgb = 0
+        for part in value[1:]:
+            if type(part) is not int or not 0 <= part <= 255:
+                raise Refused("R, G and B are 0 to 255", "colour", [0, 255])
+            rgb = rgb << 8 | part
+        self._core.palette[_COLOURS.index(name)] = rgb
+
+    def do_swipe(self, value, source):
+        self._install("swipe", source)
+        core = self._core
+        if not core.rfid:
+            raise Refused("RFID reader not enabled", "rfid")
+        card = check_card(value)
+        core.rfid_last = card
+        if core.rfid in (_LEARN, _DELETE):
+            core.rfid_status = self._change(
+                "add" if core.rfid == _LEARN else "remove", (card,))
+            core.record(reasons.CARD_READ, core.rfid_status)
+            return
+        try:
+            known = core.cards.find(card)
+        except OSError:
+            raise Refused("the cards cannot be read", "cards")
+        core.rfid_status = core.access.swipe(core.rfid, card, known)
+        core.apply_access()
+
+    def do_cards(self, value, source):
+        self._install("cards", source)
+        if type(value) not in (tuple, list) or not value or value[0] not in _CHANGES:
+            raise Refused("cards takes one of " + ", ".join(_CHANGES), "cards", list(_CHANGES))
+        self._core.rfid_status = self._change(value[0], tuple(value[1:]))
+
+    def _change(self, what, arguments):
+        """Change the stored cards; returns the status clients know."""
+        core = self._core
+        if core.charger.c1:
+            raise Refused("cards can be changed when nothing charges", "cards")
+        try:
+            from evse import cards_admin
+            status = getattr(cards_admin, what)(core.cards, *arguments)
+        except OSError:
+            raise Refused("the cards could not be written", "cards")
+        except TypeError:
+            raise Refused("%s takes other values" % what, "cards")
+        finally:
+            sys.modules.pop("evse.cards_admin", None)
+        core.record(reasons.CARDS_CHANGED, core.cards.count)
+        return status

@@ -1,0 +1,143 @@
+"""What must outlive a power cut: settings, states and sessions, and when flash may be written.
+
+Flash stalls the chip, so files are written and sectors erased only while no contactor is closed.
+What comes up meanwhile goes as short records into flash that is erased already, and is taken over
+into the files afterwards, or at the next start.
+"""
+
+import json
+
+from micropython import const
+
+from evse import reasons
+from evse.flashlog import SESSION, SETTING, STATE, FlashLog
+from evse.sessions import Sessions, pack
+
+_EVERY_S = const(60)
+# A log that fills up is written less often: 13 hours take this much, a day the rest.
+_SPARING_SLOTS = const(800)
+_SPARING_S = const(600)
+
+
+class Storage:
+    """Settings, sessions and log of one charger.
+
+    ``settings`` are those in force, ``directory`` holds the files, ``part`` is the board's raw log
+    or None. ``failed`` is True since the flash did not take something. Nothing here raises for
+    want of flash: a charger that cannot remember still charges, and says so.
+    """
+
+    def __init__(self, settings, record, directory, part):
+        self._settings = settings
+        self._record = record
+        self._sessions = Sessions(directory + "/sessions.bin")
+        self._log = None
+        self.failed = False
+        self._noted_s = self._saved_s = -_SPARING_S
+        try:
+            if part:
+                self._log = FlashLog(part)
+                self._fold()
+        except OSError:
+            self._fail(4)
+
+    @property
+    def number(self):
+        """Number of the latest session, 0 for none."""
+        return self._sessions.number
+
+    def _fold(self):
+        """Take over what the log kept when the power failed."""
+        settings = self._settings
+        found = False
+        for kind, payload in self._log.records():
+            if kind == SETTING or kind == STATE:
+                try:
+                    document = json.loads(payload)
+                except ValueError:
+                    continue
+                settings.load({"settings": document} if kind == SETTING else document)
+                found = settings.changed = True
+        found = self._sessions.fold(self._log.records()) or found
+        if found:
+            settings.save()
+        self._log.reset()
+
+    def second(self, core):
+        """Write what is due; call it about once a second."""
+        now_s = core.journal.uptime_s
+        try:
+            if core.charger.c1:
+                sparing = self._log and self._log.used > _SPARING_SLOTS
+                if now_s - self._noted_s >= (_SPARING_S if sparing else _EVERY_S):
+                    self._noted_s = now_s
+                    self._note(core.session)
+                return
+            if core.finished:
+                self._sessions.add(core.finished)
+                core.finished = None
+                if not self._settings.changed:
+                    self._forget(core.session)
+            if self._settings.changed and now_s - self._saved_s >= _EVERY_S:
+                self._saved_s = now_s
+                self.save(core.session)
+            elif self._log and not core.charger.plugged and not self._settings.changed:
+                self._log.erase_step()
+        except OSError:
+            self._fail(3)
+
+    def save(self, session):
+        """Write the settings now. Blocks: never with a contactor closed, unless all is lost."""
+        try:
+            self._note(session)
+            self._settings.save()
+            self._forget(session)
+            self.failed = False
+        except OSError:
+            self._fail(3)
+
+    def sessions_csv(self, core):
+        """Yield the sessions as lines of CSV."""
+        return self._csv("sessions_csv", core)
+
+    def months_csv(self, core):
+        """Yield what each card took in each month as lines of CSV."""
+        return self._csv("months_csv", core)
+
+    def _csv(self, name, core):
+        from evse import sessions_csv
+        cards = core.cards
+
+        def name_of(card):
+            found = cards.find(card) if cards and card else None
+            return found[1] if found else ""
+
+        return getattr(sessions_csv, name)(self._sessions, core.load_zone(), name_of)
+
+    def _note(self, session):
+        """Put into the log what no file has yet."""
+        log = self._log
+        if not log:
+            return
+        if session.active:
+            log.append(SESSION, pack(session))
+        settings = self._settings
+        while settings.fresh:
+            key = settings.fresh[0]
+            if key in settings.states:
+                log.append(STATE, json.dumps({key: settings.states[key]}).encode())
+            else:
+                log.append(SETTING, json.dumps({key: settings.get(key)}).encode())
+            settings.fresh.pop(0)
+
+    def _forget(self, session):
+        """All that the log holds is in files, save a session that goes on."""
+        if self._log:
+            self._log.reset()
+            if session.active:
+                self._log.append(SESSION, pack(session))
+
+    def _fail(self, what):
+        if not self.failed:
+            self.failed = True
+            self._record(reasons.STORAGE, what)
