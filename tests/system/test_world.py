@@ -83,6 +83,7 @@ def counters(pair):
     ([(1, 0, 0), (1, 1, 9000)], (1, 1, 0, 1, 0)),
     ([(1, 1, 0), (1, 0, 9000)], (1, 1, 0, 1, 0)),
     ([(1, 1, 0), (1, 0, 900), (0, 0, 900)], (1, 1, 0, 0, 0)),
+    ([(1, 1, 9000), (0, 0, 0)], (1, 1, 0, 0, 0)),
     ([(0, 1, 0), (1, 1, 0)], (1, 1, 0, 0, 1)),
     ([(1, 1, 0), (0, 1, 0), (0, 0, 0)], (1, 1, 0, 0, 1)),
 ])
@@ -117,9 +118,9 @@ def test_a_car_draws_on_what_is_powered_when_it_begins():
     assert currents(one) == [TEN, 0, 0]
     assert one.ev_meter()[0] == pytest.approx(2300, abs=5)
     # A phase that comes later is not used before the car starts anew, one that goes is gone.
-    one.outputs(TEN_A, True, True, True)
+    one.outputs(TEN_A * 12 // 10, True, True, True)
     one.advance(120_000)
-    assert currents(one) == [TEN, 0, 0]
+    assert currents(one) == [pytest.approx(12_000, abs=20), 0, 0]
     assert one.contactors.c2_under_load == 1
     three = at_work(second=True)
     three.outputs(TEN_A, True, True, False)
@@ -181,7 +182,8 @@ def test_a_stuck_contactor_lets_nothing_through():
 
 
 @pytest.mark.parametrize("quirks, amps", [
-    ({"over_da": 25}, 12.5), ({"ignores_offer": True}, 16), ({"over_da": 0}, 10)])
+    ({"over_da": 25}, 12.5), ({"over_da": 25, "max_da": 80}, 10.5), ({"ignores_offer": True}, 16),
+    ({"over_da": 0}, 10), ({"min_da": 110}, 0)])
 def test_a_greedy_car(quirks, amps):
     world = at_work(car=Car(dead_s=1.0, **quirks))
     assert world.car.draw_ma == pytest.approx(amps * 1000, abs=20)
@@ -314,7 +316,11 @@ def test_a_pulse_cut_short_and_a_jammed_lock_move_nothing():
     lock.step(3300)
     assert lock.locked and lock.pulses == 3
     lock.drive(-1, 4000)
-    lock.step(4300)
+    lock.drive(0, 4299)
+    lock.step(4500)
+    assert lock.locked
+    lock.drive(-1, 5000)
+    lock.step(5300)
     assert not lock.locked
 
 
@@ -323,7 +329,8 @@ def test_a_locked_plug_stays_and_the_car_can_go():
     world.lock.kind = "solenoid"
     assert world.proximity_mv() == PP_MV["none"]
     world.plug()
-    world.outputs(OFF, True, False, False)
+    world.outputs(TEN_A, True, False, False)
+    assert world.next_change() == 1500
     world.drive_lock(1)
     assert world.next_change() == 300
     world.advance(600)
@@ -515,6 +522,6 @@ def test_a_meter_answers_after_half_a_frame_and_keeps_out_of_what_is_not_its():
     own, other = request(12), request(10)
     answer_of_10 = bytes((10, 4, 24)) + bytes(24) + b"\x12\x34"
     heard = asyncio.run(answers([own, own[:3], own, other, answer_of_10, own, b"\x0c" * 40, own,
-                                 own[:-1] + b"\0", own[:4], own[4:]]))
-    assert [len(said) for said in heard] == [29, 0, 29, 0, 0, 29, 0, 29, 0, 0, 29]
+                                 own[:-1] + b"\0", own[:4], own[4:], b"\x0c" * 260, own]))
+    assert [len(said) for said in heard] == [29, 0, 29, 0, 0, 29, 0, 29, 0, 0, 29, 0, 29]
     assert all(said[:3] == b"\x0c\x04\x18" for said in heard if said)
