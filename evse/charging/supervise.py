@@ -54,6 +54,7 @@ class Supervisor:
     def reset(self):
         """Forget a weld: somebody has seen to it. Current while open brings it back."""
         self._bits &= ~faults.WELDED
+        self._samples = 0
 
     def lost(self, now):
         """No meter, no judgement; call it about once a second. Returns the fault bits."""
