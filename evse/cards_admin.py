@@ -60,7 +60,8 @@ def clear(cards):
 def load(cards, lines):
     """Let ``lines`` (``HEX`` or ``HEX,name``, str or bytes) replace all cards, or none.
 
-    Blank lines, and those that begin with #, are passed over. Refused names the line.
+    Blank lines, and those that begin with #, are passed over. Refused names the line. ``lines``
+    is read once and may itself read the stored cards.
     """
     _write(cards, _checked(lines))
 
@@ -109,6 +110,7 @@ def _changed(cards, card, name, more):
 
 def _checked(lines):
     number = kept = 0
+    seen = [","] * 16  # ids by a digit that differs much, so that no piece of memory gets large
     for line in lines:
         number += 1
         try:
@@ -122,6 +124,11 @@ def _checked(lines):
                 raise Refused("there is room for %d cards" % LIMIT, "card")
             card, _, name = line.partition(",")
             line = _line(card, name)
+            card = "," + line.partition(",")[0] + ","
+            digit = int(card[8], 16)
+            if card in seen[digit]:
+                raise Refused("this card is listed twice", "card")
+            seen[digit] += card[1:]
         except Refused as refusal:
             raise Refused("line %d: %s" % (number, refusal.reason), refusal.field)
         except (ValueError, AttributeError):

@@ -60,7 +60,7 @@ class Lock:
 
         ``want`` is what ``wanted`` returned, ``sense`` the level of the feedback line.
         """
-        passed = min((now - self._last) & _MASK, _RARELY_MS)
+        passed = (now - self._last) & _MASK
         self._last = now
         if not self.kind:
             self.locked = True
@@ -70,11 +70,10 @@ class Lock:
             return 0
         at_lock = bool(sense) == (self.kind == _MOTOR)
         if not self._want:
-            self._age = passed = _RARELY_MS
+            passed = _RARELY_MS
         if want and want != self._want:
             self._want = want
             self._tries = 0
-            self._against = 0
             self.moving = True
             self.locked = False
             self.fault = 0

@@ -205,6 +205,30 @@ def test_a_refused_import_names_the_line_and_changes_nothing():
     assert cards.count == 250
 
 
+def test_an_import_lists_each_card_once():
+    many = [_number(i) for i in range(200)]
+    for first in (0, 3, 199):
+        cards = _fresh(DORA)
+        again = many[first].lower() + ",again"
+        refusal = _refused(cards_admin.load, cards, many + [again])
+        assert refusal.reason == "line 201: this card is listed twice"
+        assert _all(cards) == [DORA]
+    # What an old reader cut short is another line; so is the end of one id and another's beginning.
+    cards_admin.load(cards, (ANNA, ANNA[:12], BERT, BERT[:6] + ANNA[:6], ANNA[6:12] + BERT[6:12]))
+    assert cards.count == 5
+
+
+def test_an_import_may_read_what_is_stored():
+    cards = _fresh(ANNA, BERT)
+
+    def both():
+        yield from cards_admin.export(cards)
+        yield CARL
+
+    cards_admin.load(cards, both())
+    assert _all(cards) == [ANNA, BERT, CARL]
+
+
 def test_an_import_that_breaks_off_changes_nothing():
     def broken():
         yield ANNA

@@ -178,6 +178,15 @@ def test_a_changed_mind_waits_for_the_reservoir():
     assert bolt.at == RELEASED and not bolt.lock.moving
 
 
+def test_a_changed_mind_takes_no_position_for_granted():
+    bolt = Bolt()
+    bolt.run(LOCKED, 200)
+    bolt.run(RELEASED, 2800)
+    assert bolt.at == RELEASED and bolt.lock.moving and len(bolt.pulses) == 1
+    bolt.run(RELEASED, 1100)
+    assert bolt.pulses[1:] == [(3000, RELEASED)] and not bolt.lock.moving
+
+
 def test_a_mind_that_changes_all_the_time_cannot_empty_the_reservoir():
     bolt = Bolt()
     for second in range(0, 120, 2):
@@ -209,6 +218,31 @@ def test_a_trembling_feedback_changes_nothing():
         bolt.run(LOCKED, 100)
         assert bolt.lock.locked
     assert len(bolt.pulses) == 1
+
+
+def test_a_reading_just_after_three_is_only_one():
+    bolt = Bolt()
+    bolt.run(LOCKED, 1100)
+    assert bolt.lock.locked
+    for ms in (200, 100, 200, 200):
+        bolt.stuck = RELEASED
+        bolt.run(LOCKED, ms)
+        assert bolt.lock.locked
+        bolt.stuck = None
+        bolt.run(LOCKED, 100)
+    bolt.stuck = RELEASED
+    bolt.run(LOCKED, 300)
+    assert not bolt.lock.locked
+    bolt.stuck = None
+    bolt.run(LOCKED, 100)
+    assert not bolt.lock.locked
+    bolt.stuck = RELEASED
+    bolt.run(LOCKED, 200)
+    bolt.stuck = None
+    bolt.run(LOCKED, 200)
+    assert not bolt.lock.locked
+    bolt.run(LOCKED, 100)
+    assert bolt.lock.locked
 
 
 def test_a_single_reading_does_not_confirm():
