@@ -11,9 +11,10 @@ from array import array
 
 from evse import reasons, ticks
 from evse.core import Core
+from evse.front import Front
 from evse.journal import Journal
 from evse.settings import Refused, Settings
-from twin import lock
+from twin import enclosure, lock
 from twin.car import Car
 from twin.metrics import Metrics
 from twin.sampler import Noise, Sampler
@@ -27,6 +28,7 @@ except (ImportError, ValueError):  # a host whose processor has no native emitte
 
 CYCLE_MS = 10
 QUIET_MS = 60  # a pilot unchanged for so long has settled
+FRONT_MS = 20  # and at its front, where there is anything
 SECOND_MS = 500  # how often the firmware looks at its slow inputs
 _FULL = 65536
 _PIN_ZERO_MV = 1723  # the ADC pin at 0 V of the pilot, and its mV for each V
@@ -63,9 +65,12 @@ def pin_mv(pilot_mv):
 
 
 class Loop:
-    """One scenario, validated and with all defaults filled in. ``jump`` False steps 10 ms."""
+    """One scenario, validated and with all defaults filled in. ``jump`` False steps 10 ms.
 
-    def __init__(self, scenario, jump=True):
+    ``folder`` is where the charger keeps its cards; without one there are none.
+    """
+
+    def __init__(self, scenario, jump=True, folder=None):
         self.now = 0
         self._jump = jump
         self._end = ms(scenario["duration_s"])
@@ -79,6 +84,9 @@ class Loop:
         self.journal = Journal()
         self.settings = Settings(self.journal.record)
         self.core = Core(self.settings, self.journal, allocate, self._tick(0))
+        self._clock = scenario["clock"]
+        if folder:
+            self.core.cards = enclosure.cards(folder, scenario["cards"])
         self._meters = []
         for number, (key, kind) in enumerate((("mains_meter", "meter"), ("ev_meter", "ev_meter"))):
             if scenario[key]:
@@ -88,8 +96,14 @@ class Loop:
             self.script.command("set", (_SETTINGS[kind], "API"), "settings")
         self._configure(scenario["settings"], evse["settings"])
         self._fit(evse)
+        self._front = None
+        if enclosure.in_use(self.settings, scenario["events"]):
+            self._front = Front(enclosure.Enclosure(self.world), self.core)
         self.metrics = Metrics(self.world, scenario["per_phase"])
         self._trace = [] if scenario["trace"] else None
+        self._told = [] if scenario["journal"] else None
+        self._told_of = 0
+        self._sessions = [] if scenario["sessions"] else None
         self._names = reason_names()
         self._site = [[attribute, scenario["site"][key], 0] for key, attribute in _SITE]
         self._burst = array("i", (0,) * 6)
@@ -177,6 +191,12 @@ class Loop:
         if self._trace is not None:
             result["trace_columns"] = self._columns
             result["trace"] = self._trace
+        if self._told is not None:
+            result["journal"] = self._told
+        if self._sessions is not None:
+            if self.core.session.active:
+                self._sessions.append(enclosure.session_row(self.core.session, self._names))
+            result["sessions"] = self._sessions
         return result
 
     def _quiet(self):
@@ -201,6 +221,8 @@ class Loop:
             target = change
         for _, meter in self._meters:
             target = min(target, meter.next_change())
+        if self._front:
+            target = min(target, self.now + FRONT_MS - self.now % FRONT_MS)
         if self.script.due is not None:
             target = min(target, self.script.due)
         if self._row_due is not None:
@@ -240,7 +262,10 @@ class Loop:
         self._measure(now)
         if now >= self._second:
             self._second += SECOND_MS
-            core.second(tick, world.proximity_mv(), world.temp_c * 10, self._rcm())
+            clock_s = 0 if self._clock is None else self._clock + now // 1000
+            core.second(tick, world.proximity_mv(), world.temp_c * 10, self._rcm(), clock_s)
+        if self._front and not now % FRONT_MS:
+            self._front.step(tick)
         if ticks.due(tick, core.regulate_due):
             core.regulate(tick)
         self._sense(tick)
@@ -308,6 +333,11 @@ class Loop:
         self.metrics.grant(grant)
         if self._trace is not None:
             self._note(charger, reason, grant)
+        if self._told is not None:
+            self._listen()
+        if self._sessions is not None and self.core.finished:
+            self._sessions.append(enclosure.session_row(self.core.finished, self._names))
+            self.core.finished = None
 
     def _outputs(self, c1, c2):
         charger = self.core.charger
@@ -316,6 +346,12 @@ class Loop:
         asking = world.car.hungry and world.car.drawing_state
         world.outputs(charger.duty, charger.connect, c1, c2)
         self.metrics.contactor(c1, asking)
+
+    def _listen(self):
+        """Copy what is new in the journal."""
+        for number, _, code, a, b in self.journal.events(self._told_of):
+            self._told_of = number + 1
+            self._told.append([self.now / 1000, self._names.get(code, "code_%d" % code), a, b])
 
     def _note(self, charger, reason, grant):
         world = self.world
@@ -336,7 +372,7 @@ def main(source, destination, stepping="jump"):
     with open(source) as file:
         scenario = json.load(file)
     try:
-        loop = Loop(scenario, stepping == "jump")
+        loop = Loop(scenario, stepping == "jump", destination.rsplit("/", 1)[0])
         result = loop.run()
     except Stopped as problem:
         result = {"error": str(problem)}
