@@ -4,7 +4,7 @@ const POLL_MS = 1000;
 const PATIENCE_MS = 3000; // for one answer
 const LOST_MS = 4000; // without any answer the charger counts as lost
 const REFUSAL_MS = 15000;
-const RCM_ERROR = 5; // stays until somebody resets it
+const PART_BYTES = 900; // of a list of cards in one request
 
 const byId = (id) => document.getElementById(id);
 const amps = (da) => (da / 10).toFixed(1);
@@ -14,6 +14,7 @@ let heard = Date.now();
 let pollTimer = 0;
 let refusalTimer = 0;
 let overrideMax = "";
+let chargerTime = ""; // YYYY-MM-DDTHH:MM at the charger, empty while it does not know
 
 function setText(id, text) {
   const element = byId(id);
@@ -25,13 +26,28 @@ function alertText(id, text) {
   byId(id).hidden = !text;
 }
 
+// Children made anew only when their content changed, so that nothing is read out twice.
+function setList(element, key, make) {
+  if (element.dataset.key === key) return;
+  element.dataset.key = key;
+  element.replaceChildren(...make());
+}
+
+function item(text) {
+  const element = document.createElement("li");
+  element.textContent = text;
+  return element;
+}
+
 // The answer, or null when there was none or half of one.
 async function send(path, options) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), PATIENCE_MS);
   try {
     const answer = await fetch(path, { ...options, signal: abort.signal, cache: "no-store" });
-    return { ok: answer.ok, status: answer.status, document: await answer.json() };
+    const text = await answer.text();
+    const json = answer.headers.get("Content-Type").startsWith("application/json");
+    return { ok: answer.ok, document: json ? JSON.parse(text) : text };
   } catch {
     return null;
   } finally {
@@ -54,6 +70,10 @@ function durationText(seconds) {
   const minutes = Math.floor(seconds / 60) % 60;
   if (days) return `${days} d ${hours} h`;
   return hours ? `${hours} h ${minutes} min` : `${minutes} min ${seconds % 60} s`;
+}
+
+function kwh(wh) {
+  return `${(wh / 1000).toFixed(2)} kWh`;
 }
 
 function sentence(text) {
@@ -134,13 +154,53 @@ function showMains(mains) {
   });
 }
 
+function showSession(status) {
+  const session = status.session;
+  const share = session.wh ? Math.round((100 * session.solar_wh) / session.wh) : 0;
+  const title = session.number ? `${status.car_connected ? "Session" : "Last session"} ${session.number}` : "Session";
+  setText("session-title", title);
+  setText("session-energy", session.number ? `${kwh(session.wh)}${session.estimated ? ", estimated" : ""}` : "none yet");
+  setText("session-solar", session.wh ? `${share} % (${kwh(session.solar_wh)})` : "–");
+  setText("session-time", session.number ? durationText(session.charging_s) : "–");
+  setText("session-card", session.card);
+  byId("session-card-row").hidden = !session.card;
+}
+
+function showTimer(status) {
+  chargerTime = status.clock.local;
+  const set = status.timer.start > 0 || status.timer.stop > 0;
+  const mode = set && status.timer.mode ? ` in mode ${status.timer.mode.toUpperCase()}` : "";
+  setText("timer-text", status.timer.text ? sentence(status.timer.text + mode) : "No start or stop is set.");
+  byId("timer-cancel").hidden = !set;
+  byId("clock-ask").hidden = status.clock.s > 0;
+  setText("clock-text", chargerTime ? `Times of the charger, where it is ${chargerTime.replace("T", " ")} now.` : "");
+  const modes = status.modes.filter((mode) => mode !== "Off" && mode !== "Pause");
+  setList(byId("timer-mode"), modes.join(), () => modes.map((mode) => new Option(mode.toUpperCase(), mode, false, mode === status.mode)));
+}
+
+function showCards(status) {
+  const reader = status.reader;
+  byId("cards").hidden = reader.mode === "Disabled";
+  byId("cards-closed").hidden = status.trust_lan;
+  byId("cards-open").hidden = !status.trust_lan;
+  setText("reader-text", `${reader.mode}: ${reader.text}${reader.last && `, last card ${reader.last}`}.`);
+}
+
 function showDetails(status) {
+  const { contactors, lock } = status;
+  const second = contactors.contact_2 !== "Not present";
   setText("name", `SmartEVSE-${status.serial}`);
   setText("version", `MicroEVSE ${status.version} on ${status.board}`);
   setText("grant", status.grant_da ? `${amps(status.grant_da)} A` : "none");
   setText("limit", status.limit.text || "–");
   setText("range", `${status.min_da / 10} to ${status.max_da / 10} A`);
-  setText("car", status.car_connected ? "connected" : "not connected");
+  setText("car", `${status.car_connected ? "connected" : "not connected"}${status.session.woke > 0 ? ", had to be woken" : ""}`);
+  setText("phase-text", `${contactors.phases || "as wired"}${second ? ` (contactor 2: ${contactors.contact_2})` : ""}`);
+  setText("ev-text", evText(status.ev_meter));
+  byId("ev-row").hidden = status.ev_meter.meter === "Disabled";
+  setText("lock-text", lock.state);
+  byId("lock-row").hidden = lock.kind === "Disabled" || !lock.state;
+  setText("closings", `${contactors.c1_count} times${second ? `; contactor 2: ${contactors.c2_count}` : ""}`);
   setText("temp", `${status.temp_c} °C`);
   setText("uptime", durationText(status.uptime_s));
   setText("heap", `${Math.round(status.heap.free / 1024)} KB`);
@@ -148,23 +208,37 @@ function showDetails(status) {
   setText("bus", status.bus.map(busText).join(", ") || "no meter on the bus");
 }
 
+function evText(meter) {
+  if (meter.age_ms < 0) return `${meter.meter}, no reading yet`;
+  const power = meter.w < 0 ? "" : `, ${(meter.w / 1000).toFixed(1)} kW`;
+  return `${meter.da.map(amps).join(" / ")} A${power}`;
+}
+
 function busText(row) {
   return `${row.name}: ${row.ok ? "in contact" : "no contact"}, ${row.replies} of ${row.requests} answers`;
 }
 
-function showFault(status) {
-  const fault = status.fault === "None" ? "" : status.fault;
-  setText("fault-text", fault);
-  byId("fault").hidden = !fault;
-  byId("fault-reset").hidden = status.error.id !== RCM_ERROR;
+function faultText(fault) {
+  const stops = { nothing: "Charging goes on", "in order": "Charging stops", "at once": "Charging stops at once" }[fault.stops];
+  return `${fault.name}. ${stops}. Clears ${fault.clears}.`;
+}
+
+function showFaults(status) {
+  const lines = status.faults.map(faultText);
+  byId("fault").hidden = !lines.length;
+  byId("fault-reset").hidden = !status.faults.some((fault) => fault.clears === "by reset");
+  setList(byId("fault-list"), lines.join(), () => lines.map(item));
 }
 
 function show(status) {
   showNow(status);
   showOverride(status);
   showMains(status.mains);
+  showSession(status);
+  showTimer(status);
+  showCards(status);
   showDetails(status);
-  showFault(status);
+  showFaults(status);
 }
 
 function watch() {
@@ -195,18 +269,69 @@ function refuse(text) {
   if (text) refusalTimer = setTimeout(() => refuse(""), REFUSAL_MS);
 }
 
-async function command(name, value, element) {
+// True when the charger has done it; what it said instead is shown.
+async function post(path, type, body, element) {
   element.setAttribute("aria-busy", "true");
   refuse("");
-  const answer = await ask("/api/v1/command", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ name, value }),
-  });
+  const answer = await ask(path, { method: "POST", headers: { "Content-Type": type }, body });
   if (!answer) refuse("The charger did not answer. The command may not have been carried out.");
   else if (!answer.ok) refuse(`Refused: ${answer.document.error}`);
   element.removeAttribute("aria-busy");
   poll();
+  return Boolean(answer?.ok);
+}
+
+function command(name, value, element) {
+  return post("/api/v1/command", "application/json", JSON.stringify({ name, value }), element);
+}
+
+async function setTimer(form) {
+  const [start, stop] = [byId("timer-start").value, byId("timer-stop").value];
+  if (chargerTime && start < chargerTime) {
+    refuse("This start has passed. To charge now, choose a mode.");
+    return;
+  }
+  const value = { mode: byId("timer-mode").value, start, stop, repeat: Number(byId("timer-daily").checked) };
+  if (await command("timer", value, form)) {
+    form.reset();
+    byId("timer-daily").disabled = true;
+    byId("timer-new").open = false;
+  }
+}
+
+async function listCards() {
+  const answer = await ask("/api/v1/cards.csv");
+  if (!answer?.ok) return;
+  const cards = answer.document.split("\n").filter(Boolean);
+  setList(byId("cards-list"), answer.document, () => cards.map((line) => {
+    const [number, name = ""] = line.split(",");
+    const row = item(`${number} ${name} `);
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Remove";
+    button.setAttribute("aria-label", `Remove ${name || number}`);
+    button.dataset.card = number;
+    row.append(button);
+    return row;
+  }));
+}
+
+// The charger takes short requests only, and each of them as a whole or not at all.
+function parts(text) {
+  const all = [""];
+  for (const line of text.split(/\r?\n/)) {
+    if (new TextEncoder().encode(all[all.length - 1] + line).length >= PART_BYTES) all.push("");
+    if (line.trim()) all[all.length - 1] += `${line}\n`;
+  }
+  return all.filter(Boolean);
+}
+
+async function addCards(input) {
+  for (const part of parts(await input.files[0].text())) {
+    if (!await post("/api/v1/cards?add", "text/csv", part, input)) break;
+  }
+  input.value = "";
+  listCards();
 }
 
 byId("modes").addEventListener("click", (event) => {
@@ -218,6 +343,39 @@ byId("override").addEventListener("change", (event) => {
   event.target.blur();
   command("override", Number(event.target.value), event.target);
 });
+
+byId("timer-stop").addEventListener("input", (event) => {
+  const daily = byId("timer-daily");
+  daily.disabled = !event.target.value;
+  if (daily.disabled) daily.checked = false;
+});
+
+byId("timer-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  setTimer(event.target);
+});
+
+byId("timer-cancel").addEventListener("click", (event) => command("timer", null, event.target));
+
+byId("clock-set").addEventListener("click", (event) => command("clock", Math.floor(Date.now() / 1000), event.target));
+
+byId("cards-open").addEventListener("toggle", (event) => event.target.open && listCards());
+
+byId("cards-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const value = ["add", byId("card-number").value.toUpperCase(), byId("card-name").value];
+  if (await command("cards", value, event.target)) event.target.reset();
+  listCards();
+});
+
+byId("cards-list").addEventListener("click", async (event) => {
+  const { card } = event.target.dataset;
+  if (!card) return;
+  await command("cards", ["remove", card], event.target);
+  listCards();
+});
+
+byId("cards-file").addEventListener("change", (event) => event.target.files.length && addCards(event.target));
 
 byId("fault-reset").addEventListener("click", (event) => command("fault", "reset", event.target));
 

@@ -1,25 +1,35 @@
-"""The project's own API under /api/v1: status for the page, one command at a time."""
+"""The project's own API under /api/v1: the page's status, one command at a time, CSV files."""
 
-from evse.net.reply import Reply, failure, quote
+from evse.net.reply import Reply, failure, quote, rfid_text
 from evse.settings import Refused
 
-_COMMANDS = ("mode", "override", "set", "fault")
+_COMMANDS = ("mode", "override", "set", "fault", "access", "swipe", "timer", "clock", "custom",
+             "colour", "phases", "cards", "pwm", "ev_state")
+_TIMER = ("mode", "start", "stop", "repeat")
 
 
-def install(app, status, command):
-    """Route /api/v1 to the core's two doors."""
+def _get_status(_request, status, _command):
+    return Reply(_status(status))
 
-    @app.get("/api/v1/status")
-    def get_status(_request):
-        return Reply(_status(status))
 
-    @app.get("/api/v1/journal")
-    def get_journal(_request):
-        return Reply(_journal(status))
+def _get_journal(_request, status, _command):
+    return Reply(_journal(status))
 
-    @app.post("/api/v1/command")
-    def post_command(request):
-        return _command(request, command)
+
+def _get_csv(request, status, _command):
+    name = request.path[8:]
+    if name == "cards.csv" and status.setting("trust_lan") != "Enabled":
+        return failure(403, "cards are read at the charger, or with trust_lan", "trust_lan",
+                       ["Enabled"])
+    rows = (_lined(status.cards_csv()) if name == "cards.csv" else
+            status.months_csv() if name == "months.csv" else status.sessions_csv())
+    return Reply(rows, 200, "text/csv; charset=utf-8",
+                 {"Content-Disposition": 'attachment; filename="%s"' % name})
+
+
+def _lined(rows):
+    for row in rows:
+        yield row + "\n"
 
 
 def _journal(status):
@@ -35,26 +45,52 @@ def _journal(status):
 def _status(status):
     """Yield the status document in short pieces."""
     status.refresh()
+    setting = status.setting
     yield '{"version":%s,"board":%s,"serial":%d,"uptime_s":%d' % (
         quote(status.version), quote(status.board), status.serial, status.uptime_s)
+    yield ',"clock":{"s":%d,"local":%s}' % (
+        status.clock_s, quote(status.clock_s and status.local(status.clock_s) or ""))
     yield ',"state":{"id":%d,"name":%s},"mode":%s,"access":%d' % (
         status.state_id, quote(status.state_name), quote(status.mode), status.access)
-    yield ',"modes":%s' % quote(_modes(status))
+    yield ',"modes":%s,"custom":%s,"trust_lan":%s' % (
+        quote(_modes(status)), quote(bool(status.custom)),
+        quote(setting("trust_lan") == "Enabled"))
     yield ',"car_connected":%s,"charging":%s' % (
         quote(bool(status.car_connected)), quote(bool(status.charging)))
-    yield ',"error":{"id":%d,"text":%s},"fault":%s' % (
+    yield ',"error":{"id":%d,"text":%s},"fault":%s,"faults":[' % (
         status.error_id, quote(status.error_name), quote(status.fault_name))
-    yield ',"reason":{"code":%d,"text":%s}' % (status.reason, quote(status.reason_text))
+    comma = ""
+    for name, stops, clears in status.fault_rows():
+        yield '%s{"name":%s,"stops":%s,"clears":%s}' % (
+            comma, quote(name), quote(stops), quote(clears))
+        comma = ","
+    yield '],"reason":{"code":%d,"text":%s}' % (status.reason, quote(status.reason_text))
     yield ',"limit":{"code":%d,"text":%s}' % (status.limit, quote(status.limit_name))
     yield ',"grant_da":%d,"offered_da":%d,"override_da":%d,"min_da":%d,"max_da":%d' % (
         status.grant_da, status.offered_da, status.override_da,
-        status.setting("min") * 10, status.setting("max") * 10)
+        setting("min") * 10, setting("max") * 10)
+    yield ',"session":{"number":%d,"wh":%d,"solar_wh":%d,"charging_s":%d' % (
+        status.session_number, status.session_wh, status.session_solar_wh, status.session_s)
+    yield ',"estimated":%s,"card":%s,"woke":%d}' % (
+        quote(bool(status.session_estimated)), quote(status.session_card), status.woke)
+    yield ',"timer":{"mode":%s,"start":%d,"stop":%d,"repeat":%d,"text":%s}' % (
+        quote(status.timer_mode), status.timer_start, status.timer_stop, status.timer_repeat,
+        quote(status.timer_words))
+    yield ',"reader":{"mode":%s,"code":%d,"text":%s,"last":%s}' % (
+        quote(setting("rfid")), status.rfid_status, quote(rfid_text(status.rfid_status)),
+        quote(status.rfid_last))
+    yield ',"lock":{"kind":%s,"state":%s}' % (quote(setting("lock")), quote(status.lock_state))
+    yield ',"contactors":{"contact_2":%s,"phases":%d,"c1_count":%d,"c2_count":%d}' % (
+        quote(setting("contact_2")), status.phases, status.c1_count, status.c2_count)
     yield ',"mains":{"meter":%s,"limit_da":%d,"da":[%d,%d,%d],"age_ms":%d,"fresh":%s}' % (
-        quote(status.setting("mains_met")), status.setting("mains") * 10,
+        quote(setting("mains_met")), setting("mains") * 10,
         status.mains_da(0), status.mains_da(1), status.mains_da(2),
         status.mains_age_ms, quote(bool(status.mains_fresh)))
+    yield ',"ev_meter":{"meter":%s,"da":[%d,%d,%d],"w":%d,"wh":%d,"age_ms":%d}' % (
+        quote(setting("ev_meter")), status.ev_da(0), status.ev_da(1), status.ev_da(2),
+        status.ev_w, status.ev_wh, status.ev_age_ms)
     yield ',"temp_c":%d,"pwm1024":%d,"heap":{"free":%d}' % (
-        status.temp, status.pwm1024, status.heap_free)
+        status.temp, status.pwm1024, status.heap_free())
     yield ',"cycle":%s,"bus":[' % quote(status.cycle_summary())
     comma = ""
     for row in status.bus_rows():
@@ -70,9 +106,13 @@ def _modes(status):
     return ["Off", "Normal", "Smart", "Pause"]
 
 
-def _command(request, command):
+def _is(request, kind):
+    return (request.content_type or "").split(";")[0].strip() == kind
+
+
+def _post_command(request, _facts, command):
     # Only JSON: a foreign page cannot send that without asking the server first.
-    if (request.content_type or "").split(";")[0].strip() != "application/json":
+    if not _is(request, "application/json"):
         return failure(415, "Content-Type must be application/json")
     try:
         document = request.json
@@ -81,17 +121,74 @@ def _command(request, command):
     if type(document) is not dict or "value" not in document:
         return failure(400, "the body must be {\"name\": ..., \"value\": ...}")
     name = document.get("name")
-    value = document["value"]
     if name not in _COMMANDS:
         return failure(400, "no such command", "name", _COMMANDS)
-    if name == "set" and not _is_pair(value):
-        return failure(400, "value must be [key, value]", "value")
     try:
-        command(name, tuple(value) if name == "set" else value, "REST")
+        value = _shaped(name, document["value"])
+    except ValueError as exc:
+        return failure(400, str(exc), "value")
+    return _carry_out(command, name, value)
+
+
+def _shaped(name, value):
+    """Return a command's value as the core takes it; ValueError when it has another shape."""
+    if name == "set":
+        if type(value) is not list or len(value) != 2 or type(value[0]) is not str:
+            raise ValueError("value must be [key, value]")
+    elif name == "timer":
+        if type(value) is dict:
+            value = [value.get(key, "") for key in _TIMER]
+        elif value is not None:
+            raise ValueError("value must be {mode, start, stop, repeat} or null")
+    elif name == "colour":
+        if type(value) is not list or len(value) != 4:
+            raise ValueError("value must be [name, red, green, blue]")
+    elif name == "cards":
+        if type(value) is not list or (value[0] if value else 0, len(value)) not in (
+                ("add", 2), ("add", 3), ("remove", 2), ("clear", 1)):
+            raise ValueError('value must be ["add", card, name], ["remove", card] or ["clear"]')
+        if len(value) == 2 and value[0] == "add":
+            value.append("")
+    return tuple(value) if type(value) is list else value
+
+
+def _post_cards(request, status, command):
+    """Replace the list of cards, or with ``?add`` add to it: all lines of the body or none."""
+    if not _is(request, "text/csv"):
+        return failure(415, "Content-Type must be text/csv")
+    try:
+        lines = request.body.decode().split("\n")
+    except UnicodeError:
+        return failure(400, "the body is not text")
+    lines = [line.strip() for line in lines if line.strip()]
+    if "add" in request.args:
+        lines = _added(status.cards_csv(), lines)
+    return _carry_out(command, "cards", ("load", lines))
+
+
+def _added(rows, lines):
+    """Yield the stored cards, then those of ``lines``, whose names count where a card is known."""
+    cards = [line.split(",")[0].strip().upper() for line in lines]
+    for row in rows:
+        if row.split(",")[0] not in cards:
+            yield row
+    yield from lines
+
+
+def _carry_out(command, name, value):
+    try:
+        command(name, value, "REST")
     except Refused as exc:
         return failure(422, exc.reason, exc.field, exc.allowed)
     return Reply('{"ok":true}')
 
 
-def _is_pair(value):
-    return type(value) is list and len(value) == 2 and type(value[0]) is str
+ROUTES = {
+    "GET /api/v1/status": _get_status,
+    "GET /api/v1/journal": _get_journal,
+    "GET /api/v1/sessions.csv": _get_csv,
+    "GET /api/v1/months.csv": _get_csv,
+    "GET /api/v1/cards.csv": _get_csv,
+    "POST /api/v1/command": _post_command,
+    "POST /api/v1/cards": _post_cards,
+}

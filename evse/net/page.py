@@ -2,7 +2,7 @@
 
 from evse.net.reply import Reply, failure
 
-_FILES = {
+FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/index.html": ("index.html", "text/html; charset=utf-8"),
     "/app.js": ("app.js", "text/javascript; charset=utf-8"),
@@ -12,16 +12,11 @@ _FILES = {
 _HEADERS = {"Content-Encoding": "gzip", "Cache-Control": "no-cache"}
 
 
-def install(app, web_dir):
-    """Route the page's paths to the gzipped files in ``web_dir``."""
-
-    def serve(request):
-        name, kind = _FILES[request.path]
-        try:
-            file = open("%s/%s.gz" % (web_dir, name), "rb")
-        except OSError:
-            return failure(404, "%s is not in this image" % name)
-        return Reply(file, 200, kind, _HEADERS)
-
-    for path in _FILES:
-        app.route(path)(serve)
+def serve(path, web_dir):
+    """Answer with the gzipped file in ``web_dir`` for ``path``, which must be one of FILES."""
+    name, kind = FILES[path]
+    try:
+        file = open("%s/%s.gz" % (web_dir, name), "rb")
+    except OSError:
+        return failure(404, "%s is not in this image" % name)
+    return Reply(file, 200, kind, _HEADERS)

@@ -65,7 +65,11 @@ class Reply(Response):
 
 
 def _packed(pieces):
-    """Yield the text of ``pieces`` as views of the shared buffer, each as full as possible."""
+    """Yield the text of ``pieces`` as views of the shared buffer, each as full as possible.
+
+    A line that is complete, or a piece that is empty, is let go at once: what makes lines takes
+    its time for each of them, and others must run in between.
+    """
     used = 0
     for piece in pieces:
         data = piece.encode()
@@ -78,6 +82,9 @@ def _packed(pieces):
             if used == _SIZE:
                 used = 0
                 yield _view
+        if not data or data[-1] == 10:
+            yield _view[:used]
+            used = 0
     if used:
         yield _view[:used]
 
@@ -89,6 +96,15 @@ def _from_file(file):
         if not count:
             return
         yield _view[:count]
+
+
+_RFID = ("Ready to read card\nPresent\nCard Stored\nCard Deleted\nCard already stored\n"
+         "Card not in storage\nCard Storage full\nInvalid\nNOSTATUS")
+
+
+def rfid_text(code):
+    """What clients know as the card reader's status ``code`` (0 to 7)."""
+    return _RFID.split("\n")[min(code, 8)]
 
 
 def quote(value):

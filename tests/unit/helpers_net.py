@@ -2,11 +2,16 @@
 
 import asyncio
 import json
+from array import array
 
 from evse.net.web import WebServer
 from evse.settings import Refused
 
-SETTINGS = {"min": 6, "max": 16, "mains": 25, "mains_met": "Eastron3P", "max_temp": 65}
+SETTINGS = {"min": 6, "max": 16, "mains": 25, "mains_met": "Eastron3P", "max_temp": 65,
+            "contact_2": "Auto", "lock": "Motor", "cable_lock": "Enabled", "led_mode": "Public",
+            "rfid": "EnableOne", "modem": "Not present", "required_evccid": "",
+            "ev_meter": "ABB", "ev_adr": 12, "trust_lan": "Disabled"}
+CLOCK_S = 1_790_000_000
 
 
 class FakeStatus:
@@ -38,15 +43,70 @@ class FakeStatus:
     mains_wh = 1234567
     temp = 31
     pwm1024 = 233
-    heap_free = 60000
     fault_name = "Pilot Fault"
+    timer_mode = "Smart"
+    timer_start = CLOCK_S + 3600
+    timer_stop = CLOCK_S + 7200
+    timer_repeat = 1
+    timer_words = "starts tomorrow 07:30 daily"
+    clock_s = CLOCK_S
+    session_number = 12
+    session_wh = 7654
+    session_solar_wh = 1234
+    session_s = 5400
+    session_card = "04A1B2C3D4E5F6"
+    session_estimated = False
+    rfid_status = 1
+    rfid_last = "04A1B2C3D4E5F6"
+    custom = True
+    phases = 3
+    c1_count = 1001
+    c2_count = 17
+    lock_state = "locked"
+    woke = 2
+    ev_w = 9123
+    ev_wh = 1234567
+    ev_age_ms = 800
+    ev_state = None
 
     def __init__(self):
         self.amps = [55, -12, 250]
+        self.ev_amps = [130, 131, 132]
+        self.palette = array("i", (0x010203, 0x00FF00, 0x00FE01, 0xFFAA00, 0x0000FF))
         self.values = dict(SETTINGS)
+        self.pending = None  # what ``refresh`` takes over, as a dict
 
     def refresh(self):
-        pass  # the values are what the test sets
+        for name, value in (self.pending or {}).items():
+            setattr(self, name, value)
+        self.pending = None
+
+    def heap_free(self):
+        return 60000
+
+    def local(self, utc):
+        return "2026-09-21T15:33" if utc == CLOCK_S else "?"
+
+    def fault_rows(self):
+        yield "Pilot Fault", "at once", "after a pause"
+        yield "RCM Tripped", "at once", "by reset"
+
+    def ev_da(self, phase):
+        return self.ev_amps[phase]
+
+    def sessions_csv(self):
+        yield "number,start\n"
+        for number in range(40):
+            yield "%d,2026-09-21T15:33\n" % number
+
+    def months_csv(self):
+        yield "month,card,kwh\n"
+        yield ""  # nothing yet
+        yield "2026-09,04A1B2C3D4E5F6,7.654\n"
+
+    def cards_csv(self):
+        yield "04A1B2C3D4E5F6,Anna"
+        yield "112233445566"
 
     def mains_da(self, phase):
         return self.amps[phase]
@@ -67,16 +127,25 @@ class FakeStatus:
 
 
 class FakeCommand:
-    """Records commands; refuses those whose name is in ``refuses``."""
+    """Records commands; refuses those whose name is in ``refuses``.
 
-    def __init__(self, refuses=()):
+    ``effects`` maps the name of a command to what ``status`` says after it, as a dict.
+    """
+
+    def __init__(self, refuses=(), status=None, effects=None):
         self.calls = []
         self.refuses = refuses
+        self.status = status
+        self.effects = effects or {}
 
     def __call__(self, name, value, source):
         if name in self.refuses:
             raise Refused("no " + name + " today", name, ["never"])
+        if name == "cards" and value[0] == "load":
+            value = ("load", list(value[1]))
         self.calls.append((name, value, source))
+        if name in self.effects:
+            self.status.pending = self.effects[name]
 
 
 class Answer:

@@ -1,6 +1,15 @@
 """/api/v1: the status document and the one command at a time."""
 
-from helpers_net import FakeCommand, FakeStatus, get, post, request
+from helpers_net import (
+    CLOCK_S,
+    FakeCommand,
+    FakeStatus,
+    FakeStream,
+    get,
+    post,
+    request,
+    serve,
+)
 
 
 def command(document, **options):
@@ -115,3 +124,151 @@ def test_the_journal_is_an_array_of_events():
         {"number": 7, "uptime_s": 3600, "text": "mode changed", "a": 3, "b": 0},
         {"number": 8, "uptime_s": 3661, "text": 'a "quoted" word', "a": -1, "b": 2},
     ]
+
+
+def test_status_says_all_about_the_plug():
+    document = get("/api/v1/status").json
+    assert document["clock"] == {"s": CLOCK_S, "local": "2026-09-21T15:33"}
+    assert document["custom"] is True
+    assert document["trust_lan"] is False
+    assert document["faults"] == [
+        {"name": "Pilot Fault", "stops": "at once", "clears": "after a pause"},
+        {"name": "RCM Tripped", "stops": "at once", "clears": "by reset"}]
+    assert document["session"] == {
+        "number": 12, "wh": 7654, "solar_wh": 1234, "charging_s": 5400, "estimated": False,
+        "card": "04A1B2C3D4E5F6", "woke": 2}
+    assert document["timer"] == {
+        "mode": "Smart", "start": CLOCK_S + 3600, "stop": CLOCK_S + 7200, "repeat": 1,
+        "text": "starts tomorrow 07:30 daily"}
+    assert document["reader"] == {"mode": "EnableOne", "code": 1, "text": "Present",
+                                  "last": "04A1B2C3D4E5F6"}
+    assert document["lock"] == {"kind": "Motor", "state": "locked"}
+    assert document["contactors"] == {"contact_2": "Auto", "phases": 3, "c1_count": 1001,
+                                      "c2_count": 17}
+    assert document["ev_meter"] == {"meter": "ABB", "da": [130, 131, 132], "w": 9123,
+                                    "wh": 1234567, "age_ms": 800}
+
+
+def test_status_without_faults_and_time_of_day():
+    status = FakeStatus()
+    status.fault_rows = tuple
+    status.clock_s = 0
+    document = get("/api/v1/status", status=status).json
+    assert document["faults"] == []
+    assert document["clock"] == {"s": 0, "local": ""}
+
+
+def test_commands_of_the_plug_reach_the_core():
+    for name, value, passed in (
+        ("access", "Off", "Off"),
+        ("swipe", "112233445566", "112233445566"),
+        ("timer", {"mode": "Smart", "start": "2026-09-21T23:00", "stop": "", "repeat": 1},
+         ("Smart", "2026-09-21T23:00", "", 1)),
+        ("timer", {"mode": "Smart", "start": 1790003600}, ("Smart", 1790003600, "", "")),
+        ("timer", None, None),
+        ("clock", 1790000000, 1790000000),
+        ("custom", True, True),
+        ("colour", ["off", 1, 2, 3], ("off", 1, 2, 3)),
+        ("phases", 1, 1),
+        ("pwm", 51, 51),
+        ("ev_state", {"current_soc": 20}, {"current_soc": 20}),
+        ("cards", ["add", "112233445566", "Anna"], ("add", "112233445566", "Anna")),
+        ("cards", ["add", "112233445566"], ("add", "112233445566", "")),
+        ("cards", ["remove", "112233445566"], ("remove", "112233445566")),
+        ("cards", ["clear"], ("clear",)),
+    ):
+        core = FakeCommand()
+        answer = command({"name": name, "value": value}, command=core)
+        assert answer.status == 200, (name, value)
+        assert core.calls == [(name, passed, "REST")]
+
+
+def test_values_of_another_shape_are_refused():
+    for name, value in (("timer", ["Smart"]), ("timer", "now"), ("timer", 0), ("colour", "off"),
+                        ("colour", ["off", 1, 2]), ("cards", "clear"), ("cards", []),
+                        ("cards", ["add"]), ("cards", ["clear", 1]), ("cards", ["remove"]),
+                        ("cards", ["load", "x"]), ("cards", [["add"], "x"]),
+                        ("cards", ["add", "x", "y", "z"])):
+        core = FakeCommand()
+        answer = command({"name": name, "value": value}, command=core)
+        assert answer.status == 400, (name, value)
+        assert answer.json["field"] == "value"
+        assert core.calls == []
+
+
+def test_tables_are_files_of_csv():
+    for name, lines in (("sessions", 41), ("months", 2)):
+        answer = get("/api/v1/%s.csv" % name)
+        assert answer.status == 200
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        assert answer.headers["content-disposition"] == (
+            'attachment; filename="%s.csv"' % name)
+        assert answer.body.count(b"\n") == lines
+    assert get("/api/v1/months.csv").body == (
+        b"month,card,kwh\n2026-09,04A1B2C3D4E5F6,7.654\n")
+    assert get("/api/v1/sessions.csv").body.endswith(b"\n39,2026-09-21T15:33\n")
+
+
+def test_each_line_of_a_table_is_sent_by_itself():
+    class Turns(FakeStream):
+        turns = 0
+
+        async def drain(self):
+            self.turns += 1
+
+    stream = Turns(b"GET /api/v1/sessions.csv HTTP/1.0\r\n\r\n")
+    serve(stream)
+    assert stream.turns == 1 + 41
+    stream = Turns(b"GET /api/v1/months.csv HTTP/1.0\r\n\r\n")
+    serve(stream)
+    assert stream.turns == 1 + 3  # an empty piece gives a turn as well
+
+
+def test_the_list_of_cards_is_not_for_everybody():
+    answer = get("/api/v1/cards.csv")
+    assert answer.status == 403
+    assert answer.json["field"] == "trust_lan"
+    assert b"Anna" not in answer.body
+    status = FakeStatus()
+    status.values["trust_lan"] = "Enabled"
+    assert get("/api/v1/cards.csv", status=status).body == b"04A1B2C3D4E5F6,Anna\n112233445566\n"
+
+
+def load(body, query="", kind="text/csv", **options):
+    return request("POST", "/api/v1/cards" + query, body, {"Content-Type": kind}, **options)
+
+
+def test_cards_are_replaced_as_a_whole():
+    core = FakeCommand()
+    answer = load(b"112233445566,Bert\r\n\n 04A1B2C3D4E5F6\n", command=core)
+    assert answer.status == 200
+    assert core.calls == [("cards", ("load", ["112233445566,Bert", "04A1B2C3D4E5F6"]), "REST")]
+
+
+def test_cards_are_added_to_those_there_are():
+    for query in ("?add", "?add="):
+        core = FakeCommand()
+        assert load(b"AABBCCDDEEFF,Bert\n", query, command=core).status == 200
+        assert core.calls == [("cards", ("load", ["04A1B2C3D4E5F6,Anna", "112233445566",
+                                                  "AABBCCDDEEFF,Bert"]), "REST")]
+
+
+def test_a_card_that_is_added_again_gets_its_new_name():
+    core = FakeCommand()
+    load(b"04a1b2c3d4e5f6 ,Carla\nAABBCCDDEEFF", "?add", command=core)
+    assert core.calls[0][1][1] == ["112233445566", "04a1b2c3d4e5f6 ,Carla", "AABBCCDDEEFF"]
+
+
+def test_cards_the_charger_refuses():
+    answer = load(b"112233445566", command=FakeCommand(("cards",)))
+    assert answer.status == 422
+    assert answer.json["error"] == "no cards today"
+
+
+def test_cards_in_another_form_are_refused():
+    for body, kind, status in ((b"112233445566", "text/plain", 415),
+                               (b"\xff\xfe", "text/csv", 400), (b"x" * 1025, "text/csv", 413)):
+        core = FakeCommand()
+        assert load(body, kind=kind, command=core).status == status
+        assert core.calls == []
+    assert load(b"112233445566", kind="text/csv; charset=utf-8").status == 200

@@ -1,15 +1,16 @@
-"""The REST interface of the older firmwares: keys, types, manners."""
+"""GET /settings as clients of the older firmwares read it: keys, types, places."""
 
-import time
-
-from helpers_net import FakeCommand, FakeStatus, get, post, request
-
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-REFUSED = "Value not allowed!"
+from evse.settings import ALLOWED, KEY, TABLE
+from helpers_net import CLOCK_S, FakeStatus, get
 
 
-def settings(query="", body=b"", headers=None, command=None):
-    return request("POST", "/settings" + query, body, headers, command=command)
+def settings_of(**facts):
+    """The document of a status with some facts changed; those of ``values`` are settings."""
+    status = FakeStatus()
+    status.values.update(facts.pop("values", {}))
+    for name, value in facts.items():
+        setattr(status, name, value)
+    return get("/settings", status=status).json
 
 
 def test_values_stand_in_their_legacy_place():
@@ -37,29 +38,130 @@ def test_values_stand_in_their_legacy_place():
 
 def test_whole_numbers_stay_whole():
     text = get("/settings").body
-    assert b"." not in text.replace(b"v4.0.0", b"")
+    # Only the two that are given in kWh have a fraction, and just one digit of it.
+    for part in (b"v4.0.0", b'"total_kwh":1234.5', b'"charged_kwh":7.6'):
+        assert part in text
+        text = text.replace(part, b"")
+    assert b"." not in text
 
 
 def test_what_does_not_exist_reports_off():
     document = get("/settings").json
-    assert document["ev_meter"]["description"] == "Disabled"
-    assert document["settings"]["enable_C2"] == "Not present"
     assert document["mqtt"]["status"] == "Disconnected"
     assert document["ocpp"]["mode"] == "Disabled"
-    assert document["evse"]["rfid"] == "Not Installed"
     assert document["backlight"]["status"] == "N/A"
+    assert document["home_battery"] == {"current": 0, "last_update": 0}
+    assert document["settings"]["solar_max_import"] == 0
 
 
 def test_sample_time_is_unix_time():
-    document = get("/settings").json
-    now = time.time()
-    assert abs(now - 1.5 - document["phase_currents"]["last_data_update"]) < 5
+    assert get("/settings").json["phase_currents"]["last_data_update"] == CLOCK_S - 1
+    assert settings_of(clock_s=0)["phase_currents"]["last_data_update"] == 0
 
 
 def test_no_sample_has_time_zero():
-    status = FakeStatus()
-    status.mains_age_ms = -1
-    assert get("/settings", status=status).json["phase_currents"]["last_data_update"] == 0
+    assert settings_of(mains_age_ms=-1)["phase_currents"]["last_data_update"] == 0
+
+
+def test_the_card_reader():
+    evse = get("/settings").json["evse"]
+    assert evse["rfidreader"] == "EnableOne"
+    assert evse["rfid"] == "Present"
+    assert evse["rfid_lastread"] == "04A1B2C3D4E5F6"
+    for code, text in ((0, "Ready to read card"), (2, "Card Stored"), (3, "Card Deleted"),
+                       (4, "Card already stored"), (5, "Card not in storage"),
+                       (6, "Card Storage full"), (7, "Invalid"), (99, "NOSTATUS")):
+        assert settings_of(rfid_status=code)["evse"]["rfid"] == text
+    assert settings_of(rfid_last="")["evse"]["rfid_lastread"] == "00000000000000"
+
+
+def test_no_card_reader():
+    evse = settings_of(values={"rfid": "Disabled"})["evse"]
+    assert (evse["rfidreader"], evse["rfid"]) == ("Disabled", "Not Installed")
+    assert "rfid_lastread" not in evse
+
+
+def test_button_and_phases():
+    for custom in (True, False):
+        assert settings_of(custom=custom)["evse"]["custombutton"] is custom
+    for phases in (0, 1, 3):
+        assert settings_of(phases=phases)["evse"]["nrofphases"] == phases
+
+
+def test_second_contactor_by_name():
+    for name in ("Not present", "Always Off", "Solar Off", "Always On", "Auto"):
+        assert settings_of(values={"contact_2": name})["settings"]["enable_C2"] == name
+
+
+def test_locks_and_led_by_number():
+    values = get("/settings").json["settings"]
+    assert (values["lock"], values["cablelock"], values["ledmode"]) == (2, 1, 1)
+    for number, name in enumerate(("Disabled", "Solenoid", "Motor")):
+        assert settings_of(values={"lock": name})["settings"]["lock"] == number
+    values = settings_of(values={"cable_lock": "Disabled", "led_mode": "Standard"})["settings"]
+    assert (values["cablelock"], values["ledmode"]) == (0, 0)
+
+
+def test_every_choice_a_setting_has_can_be_told():
+    for setting in TABLE:
+        if setting[KEY] in ("contact_2", "lock", "cable_lock", "led_mode", "rfid", "modem"):
+            for name in setting[ALLOWED]:
+                assert settings_of(values={setting[KEY]: name})["version"] == "v4.0.0"
+
+
+def test_the_timer():
+    values = get("/settings").json["settings"]
+    assert values["starttime"] == CLOCK_S + 3600
+    assert values["stoptime"] == CLOCK_S + 7200
+    assert values["repeat"] == 1
+
+
+def test_without_a_modem_nothing_is_said_of_the_car():
+    document = settings_of(ev_state={"evccid": "x"})
+    assert document["settings"]["modem"] == "Not present"
+    assert "required_evccid" not in document["settings"]
+    assert "ev_state" not in document
+
+
+def test_with_a_modem():
+    told = {"initial_soc": 20, "remaining_soc": -1, "full_soc": 80, "computed_soc": 31,
+            "energy_capacity": 64000, "energy_request": -1, "evccid": "AB\"CD",
+            "time_until_full": 600}
+    document = settings_of(ev_state=told, values={"modem": "Experimental",
+                                                  "required_evccid": "AA\"BB"})
+    assert document["settings"]["modem"] == "Experiment"
+    assert document["settings"]["required_evccid"] == "AA\"BB"
+    assert document["ev_state"] == told
+    assert "ev_state" not in settings_of(values={"modem": "Experimental"})
+
+
+def test_the_ev_meter_in_watts_and_both_kinds_of_energy():
+    meter = get("/settings").json["ev_meter"]
+    assert meter == {
+        "description": "ABB", "address": 12, "import_active_power": 9123,
+        "total_wh": 1234567, "charged_wh": 7654, "total_kwh": 1234.5, "charged_kwh": 7.6,
+        "currents": {"TOTAL": 393, "L1": 130, "L2": 131, "L3": 132},
+        "import_active_energy": 1234567, "export_active_energy": 0}
+
+
+def test_an_ev_meter_that_has_said_nothing():
+    meter = settings_of(ev_w=-1, ev_wh=-1, session_wh=0)["ev_meter"]
+    assert (meter["import_active_power"], meter["total_wh"], meter["total_kwh"]) == (0, 0, 0)
+    assert (meter["charged_wh"], meter["charged_kwh"]) == (0, 0)
+    assert meter["import_active_energy"] == 0
+
+
+def test_no_ev_meter_has_no_energy_though_the_session_is_estimated():
+    meter = settings_of(values={"ev_meter": "Disabled"})["ev_meter"]
+    assert meter["description"] == "Disabled"
+    assert (meter["charged_wh"], meter["charged_kwh"], meter["import_active_power"]) == (0, 0, 0)
+
+
+def test_the_colours():
+    assert get("/settings").json["color"] == {
+        "off": {"R": 1, "G": 2, "B": 3}, "normal": {"R": 0, "G": 255, "B": 0},
+        "smart": {"R": 0, "G": 254, "B": 1}, "solar": {"R": 255, "G": 170, "B": 0},
+        "custom": {"R": 0, "G": 0, "B": 255}}
 
 
 def test_unknown_energy_is_left_out():
@@ -71,164 +173,3 @@ def test_unknown_energy_is_left_out():
 def test_any_origin_may_read_the_document():
     assert get("/settings").headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-origin" not in get("/api/v1/status").headers
-
-
-def test_mode_numbers():
-    for number, name in enumerate(("Off", "Normal", "Solar", "Smart", "Pause")):
-        core = FakeCommand()
-        answer = settings("?mode=%d" % number, command=core)
-        assert answer.status == 200
-        assert answer.json == {"mode": str(number)}
-        assert core.calls == [("mode", name, "REST")]
-
-
-def test_parameters_in_query_form_and_json_body():
-    for query, body, headers in (
-        ("?mode=1&override_current=60", b"", None),
-        ("", b"mode=1&override_current=60", FORM),
-        ("", b'{"mode": 1, "override_current": 60}', {"Content-Type": "application/json"}),
-        ("?mode=1", b'{"override_current": "60"}', {"Content-Type": "application/json"}),
-        ("?mode=1", b"override_current=60&mode=3", FORM),
-    ):
-        core = FakeCommand()
-        answer = settings(query, body, headers, command=core)
-        assert answer.json == {"mode": "1", "override_current": 60}, (query, body)
-        assert core.calls == [("mode", "Normal", "REST"), ("override", 60, "REST")]
-
-
-def test_numbers_as_clients_write_them():
-    for text, da in (("80.0", 80), ("80.00000000000001", 80), ("125.000000", 125), ("80%20", 80),
-                     ("+80", 80), ("0", 0)):
-        core = FakeCommand()
-        assert settings("?override_current=" + text, command=core).json == {"override_current": da}
-        assert core.calls == [("override", da, "REST")], text
-
-
-def test_values_that_are_no_numbers_are_refused():
-    for text in ("abc", "", "nan", "inf", "1e999", "0x10", "16A"):
-        core = FakeCommand()
-        answer = settings("?mode=%s&override_current=%s&current_min=%s" % (text, text, text),
-                          command=core)
-        assert answer.status == 200
-        assert answer.json == {"mode": REFUSED, "override_current": REFUSED,
-                               "current_min": REFUSED}, text
-        assert core.calls == []
-
-
-def test_modes_out_of_range_are_refused():
-    for number in ("5", "-1", "99"):
-        core = FakeCommand()
-        assert settings("?mode=" + number, command=core).json == {"mode": REFUSED}
-        assert core.calls == []
-
-
-def test_what_the_core_refuses_is_named():
-    core = FakeCommand(("mode", "set"))
-    answer = settings("?mode=3&current_min=6&override_current=60", command=core)
-    assert answer.status == 200
-    assert answer.json == {"mode": REFUSED, "current_min": REFUSED, "override_current": 60}
-    assert core.calls == [("override", 60, "REST")]
-
-
-def test_override_ends_before_the_mode_and_begins_after():
-    core = FakeCommand()
-    answer = settings("?override_current=100&mode=3&disable_override_current=1", command=core)
-    assert answer.json == {"disable_override_current": "OK", "mode": "3", "override_current": 100}
-    assert [call[0] for call in core.calls] == ["override", "mode", "override"]
-
-
-def test_minimum_current():
-    core = FakeCommand()
-    assert settings("?current_min=8", command=core).json == {"current_min": 8}
-    assert core.calls == [("set", ("min", 8), "REST")]
-
-
-def test_a_start_in_the_past_does_not_hold_the_mode():
-    core = FakeCommand()
-    answer = settings("?mode=3&starttime=2025-05-15T00:27&stoptime=2025-05-15T00:27&repeat=0",
-                      command=core)
-    assert answer.json == {"mode": "3", "starttime": 0}
-    assert core.calls == [("mode", "Smart", "REST")]
-
-
-def test_a_start_to_come_does_not_charge_now():
-    for start in ("2099-01-01T00:00", "soon", "%04d-%02d-%02dT00:00" % time.gmtime()[:3]):
-        core = FakeCommand()
-        answer = settings("?mode=3&starttime=" + start, command=core)
-        assert answer.json == {"mode": REFUSED, "starttime": 0}, start
-        assert core.calls == []
-
-
-def test_off_and_pause_ignore_a_start_to_come():
-    core = FakeCommand()
-    settings("?mode=0&starttime=2099-01-01T00:00", command=core)
-    settings("?mode=4&starttime=2099-01-01T00:00", command=core)
-    assert [call[1] for call in core.calls] == ["Off", "Pause"]
-
-
-def test_things_to_come_are_refused_by_name():
-    answer = settings("?enable_C2=1&stop_timer=8&solar_max_import=8.0&solar_start_current=4")
-    assert answer.status == 200
-    assert answer.json == {"enable_C2": REFUSED, "stop_timer": REFUSED,
-                           "solar_max_import": REFUSED, "solar_start_current": REFUSED}
-
-
-def test_unknown_parameters_are_ignored():
-    for query in ("", "?reset_rfid_totals=1", "?nonsense", "?=", "?&&"):
-        core = FakeCommand()
-        answer = settings(query, command=core)
-        assert answer.status == 200
-        assert answer.json == {}
-        assert core.calls == []
-
-
-def test_bodies_of_other_types_are_ignored():
-    core = FakeCommand()
-    answer = settings("?mode=1", b"mode=3", {"Content-Type": "text/plain"}, core)
-    assert answer.json == {"mode": "1"}
-    assert settings("?mode=1", b"{}", {"Content-Type": "application/json"}, core).status == 200
-    assert [call[1] for call in core.calls] == ["Normal", "Normal"]
-
-
-def test_unreadable_bodies_change_nothing_and_say_so():
-    for body, headers in ((b"{", {"Content-Type": "application/json"}),
-                          (b"[1]", {"Content-Type": "application/json"}),
-                          (b"7", {"Content-Type": "application/json"}),
-                          (b"mode=%zz", FORM), (b"mode=%ff", FORM)):
-        core = FakeCommand()
-        answer = settings("?mode=1", body, headers, core)
-        assert answer.status == 200, body
-        assert "error" in answer.json
-        assert core.calls == []
-
-
-def test_json_values_of_odd_types_are_refused():
-    for value in (None, [], {}, "x" * 300):
-        core = FakeCommand()
-        answer = post("/settings", {"override_current": value}, command=core)
-        assert answer.status == 200
-        assert answer.json in ({}, {"override_current": REFUSED})
-        assert core.calls == []
-
-
-def test_currents_feed_the_meter():
-    core = FakeCommand()
-    answer = request("POST", "/currents?L1=125.000000&L2=-10.5%20&L3=12.0", command=core)
-    assert answer.status == 200
-    assert answer.json == {"original": {"L1": 125, "L2": -10, "L3": 12}, "L1": 125, "L2": -10,
-                           "L3": 12, "TOTAL": 127}
-    assert core.calls == [("reading", ("mains", 125, -10, 12), "REST")]
-
-
-def test_incomplete_currents_are_not_used():
-    for query, reply in (("", {}), ("?L1=1&L2=2", {}), ("?L1=1&L2=x&L3=3", {"L2": REFUSED}),
-                         ("?battery_current=71", {"battery_current": REFUSED})):
-        core = FakeCommand()
-        assert request("POST", "/currents" + query, command=core).json == reply, query
-        assert core.calls == []
-
-
-def test_currents_the_core_refuses_are_named():
-    answer = request("POST", "/currents?L1=1&L2=2&L3=3", command=FakeCommand(("reading",)))
-    assert answer.status == 200
-    assert answer.json == {"L1": REFUSED, "L2": REFUSED, "L3": REFUSED}

@@ -52,12 +52,29 @@ def test_unknown_paths_and_methods_answer_as_json():
     answer = get("/currents")
     assert answer.status == 405
     assert answer.json == {"error": "method not allowed"}
+    assert answer.headers["allow"] == "POST"
+    assert request("POST", "/").headers["allow"] == "GET, HEAD"
+    for path in ("/", "/app.js", "/api/v1/status", "/api/v1/sessions.csv"):
+        assert request("POST", path).status == 405, path
+    for path in ("/nothing", "/settings/more", "/api/v1", "/api/v1/", "/api/v1/status/"):
+        assert request("GET", path).status == request("POST", path).status == 404, path
 
 
 def test_head_has_no_body():
     answer = request("HEAD", "/settings")
     assert answer.status == 200
     assert answer.body == b""
+    assert request("HEAD", "/api/v1/status").status == 200
+
+
+def test_no_reading_request_writes():
+    for method in ("GET", "HEAD"):
+        for path in ("/settings", "/currents", "/rfid", "/cablelock", "/color_off",
+                     "/api/v1/command", "/api/v1/cards"):
+            core = FakeCommand()
+            request(method, path + "?mode=1&L1=1&L2=1&L3=1&rfid=112233445566&R=1&G=1&B=1",
+                    command=core)
+            assert core.calls == [], path
 
 
 def test_a_failing_handler_answers_500_without_its_text():
