@@ -7,6 +7,7 @@ import sys
 
 from micropython import const
 
+import evse
 from evse import reasons
 from evse.cards import check as check_card
 from evse.power import readings as sources
@@ -26,6 +27,14 @@ _COLOURS = ("off", "normal", "smart", "solar", "custom")
 _CHANGES = ("add", "remove", "clear", "load")
 _LEARN, _DELETE = const(3), const(4)  # values of the setting rfid
 _HANDS = ("LCD", "installer", "switch", "card")  # they stand at the charger
+
+
+def rare(name):
+    """Import the module ``name`` of this package for once: only the caller will keep it."""
+    module = __import__("evse." + name, None, None, ("evse",))
+    del sys.modules["evse." + name]
+    delattr(evse, name)
+    return module
 
 
 class Commands:
@@ -116,6 +125,7 @@ class Commands:
         core.record(reasons.PHASES, value)
 
     def do_pwm(self, value, source):
+        self._install("pwm", source)
         charger = self._core.charger
         if not charger.modem:
             raise Refused("needs the setting modem", "pwm")
@@ -124,6 +134,7 @@ class Commands:
         charger.pwm = value
 
     def do_ev_state(self, value, source):
+        self._install("ev_state", source)
         modem = self._core.charger.modem
         if not modem:
             raise Refused("needs the setting modem", "ev_state")
@@ -131,7 +142,6 @@ class Commands:
             modem.tell(value)
         except ValueError as problem:
             raise Refused(str(problem), "ev_state")
-        self._core.record(reasons.EV_STATE)
 
     def do_fault(self, value, source):
         if value != "reset":
@@ -280,13 +290,10 @@ class Commands:
         if core.charger.c1:
             raise Refused("cards can be changed when nothing charges", "cards")
         try:
-            from evse import cards_admin
-            status = getattr(cards_admin, what)(core.cards, *arguments)
+            status = getattr(rare("cards_admin"), what)(core.cards, *arguments)
         except OSError:
             raise Refused("the cards could not be written", "cards")
         except TypeError:
             raise Refused("%s takes other values" % what, "cards")
-        finally:
-            sys.modules.pop("evse.cards_admin", None)
         core.record(reasons.CARDS_CHANGED, core.cards.count)
         return status

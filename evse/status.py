@@ -1,12 +1,11 @@
 """The read-only view of one charger that everybody outside the control path gets."""
 
 import gc
-import sys
 
 from evse import reasons
 from evse.charging import faults, states
 from evse.charging.pilot import FULL, LEVEL_A
-from evse.commands import MODE_IDS, OFF, PAUSE
+from evse.commands import MODE_IDS, OFF, PAUSE, rare
 from evse.power import readings as sources
 from evse.settings import KIND
 
@@ -166,9 +165,7 @@ class Status:
 
     def cards_csv(self):
         """Return a generator of the RFID cards, HEX or HEX,name each."""
-        from evse import cards_admin
-        sys.modules.pop("evse.cards_admin")
-        return cards_admin.export(self._core.cards)
+        return rare("cards_admin").export(self._core.cards)
 
     def events(self):
         """Yield (number, uptime_s, text, a, b) of the journal's events, oldest first."""

@@ -10,6 +10,7 @@ import json
 from micropython import const
 
 from evse import reasons
+from evse.commands import rare
 from evse.flashlog import SESSION, SETTING, STATE, FlashLog
 from evse.sessions import Sessions, pack
 
@@ -105,14 +106,13 @@ class Storage:
         return self._csv("months_csv", core)
 
     def _csv(self, name, core):
-        from evse import sessions_csv
         cards = core.cards
 
         def name_of(card):
             found = cards.find(card) if cards and card else None
             return found[1] if found else ""
 
-        return getattr(sessions_csv, name)(self._sessions, core.load_zone(), name_of)
+        return getattr(rare("sessions_csv"), name)(self._sessions, core.load_zone(), name_of)
 
     def _note(self, session):
         """Put into the log what no file has yet."""

@@ -311,7 +311,7 @@ class Esp32:
         return seconds if seconds > _CLOCK_SET_S else 0
 
     def set_clock(self, seconds):
-        year, month, day, hour, minute, second, weekday, _ = time.gmtime(seconds - _EPOCH_S)
+        year, month, day, hour, minute, second, weekday = time.gmtime(seconds - _EPOCH_S)[:7]
         RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
 
     def settings_overrides(self):

@@ -238,16 +238,20 @@ class Charger(Plug):
         if refusal:
             self.enter(STATE_B1, refusal, now)
             return _CYCLE_MS
+        mute = self.modem and 0 < self.pwm < LEAST_PWM
+        if mute:
+            self.offer.say(self.pwm * 64)
+            wait = _IDLE_MS
+        else:
+            wait = self._follow(now)
         if level > LEVEL_C:
             self.reason = reasons.NO_DIODE if pilot.no_diode else reasons.PILOT_INVALID
             if pilot.invalid_ms > INVALID_LIMIT_MS:
                 self.fail(registry.PILOT, self.reason, now)
             return _CYCLE_MS
-        if self.modem and 0 < self.pwm < LEAST_PWM:
-            self.offer.say(self.pwm * 64)
+        if mute:
             self.reason = reasons.MODEM
-            return _IDLE_MS
-        wait = self._follow(now)
+            return wait
         if self.offer.unproven:
             self.enter(STATE_B1, reasons.NO_DIODE, now)
             return _CYCLE_MS

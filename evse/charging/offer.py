@@ -98,9 +98,10 @@ class Offer:
         self.rest_for(ms + REST_MS, now)
 
     def hold(self, now):
-        """End the pulse when it is time."""
+        """End the pulse when it is time; the rest counts from when it really ended."""
         if ((now - self.until) & _MASK) < _HALF:
             self.silence()
+            self.rest_for(REST_MS, now)
 
     def rest_for(self, ms, now):
         """Rest until at least ``ms`` from now; returns ms until that is over."""

@@ -40,6 +40,7 @@ _LOW_MV = const(400)
 _COUNT_MS = const(30)
 _COUNT_MIN = const(3)
 _PROOF_BURSTS = const(3)
+_GAP_MS = const(60)  # longer than any stall that is allowed with a contactor closed
 
 _SLOT_MS = const(30)
 _SLOTS = const(101)  # the running one and 3 s of full ones
@@ -138,8 +139,12 @@ class Pilot:
         ``burst`` is an array of 6 ints: n_high, min_high, max_high, n_low, min_low, max_low, where
         n counts the accepted conversions and the extremes are mV. At steady -12 V all are low.
         """
-        if self._fed >= 0 and (self.invalid_ms or self.raw > LEVEL_C):
-            self._account((now - self._fed) & _MASK)
+        if self._fed >= 0:
+            elapsed = (now - self._fed) & _MASK
+            if self.invalid_ms or self.raw > LEVEL_C:
+                self._account(elapsed)
+            if elapsed > _GAP_MS:
+                self._unseen(now)
         self._fed = now
         if self.blind:
             return
@@ -173,6 +178,13 @@ class Pilot:
             self._next = raw
         if ((now - self._next_since) & _MASK) >= _SETTLE_MS:
             self._settle(raw)
+
+    def _unseen(self, now):
+        """Count no time in which nobody looked as time in which the car asked for energy."""
+        if self.level == LEVEL_C:
+            self.since = now
+        if self._next == LEVEL_C:
+            self._next_since = now
 
     def _classify(self, burst, duty):
         """Return the level all samples of this burst agree on."""

@@ -7,9 +7,26 @@ from array import array
 import micropython
 
 import helpers_boards
+import onewire
+from esp32 import partitions
 from evse.boards import devkit, esp32, sampling, smartevse_v3
 
 V31 = 4 << 9
+CARD = b"\x01\x04\xa1\xb2\xc3\xd4\xe5\x8b"
+
+
+class Clock:
+    """Stands for the module time of a board, which counts from the year 2000."""
+
+    seconds = 0
+
+    @staticmethod
+    def gmtime(seconds):
+        return time.gmtime(seconds + 946684800)
+
+    @classmethod
+    def time(cls):
+        return cls.seconds
 
 
 class Sampler:
@@ -175,7 +192,7 @@ def test_safe_opens_contactors_first():
     it.set_lock(1)
     del log[:]
     it.safe()
-    assert log[:3] == [("pin", 32, 0), ("pin", 27, 0), ("pin", 15, 1)]
+    assert log[:3] == [("pin", 27, 0), ("pin", 32, 0), ("pin", 15, 1)]
     assert ("pwm", 19, 1000, 65535) in log
     levels = helpers_boards.machine.levels
     assert levels[17] == levels[18]
@@ -192,7 +209,7 @@ def test_safe_does_not_raise():
     it._pwm = Broken()
     del log[:]
     it.safe()
-    assert log[:3] == [("pin", 32, 0), ("pin", 27, 0), ("pin", 15, 1)]
+    assert log[:3] == [("pin", 27, 0), ("pin", 32, 0), ("pin", 15, 1)]
     Sampler.burst_codes = (8, 3000, 3010, 8, 30, 40)
     burst = array("i", (9,) * 6)
     _settle()
@@ -223,7 +240,7 @@ def test_reset_is_safe_first_and_the_flash_strap_low():
     it.set_led(255, 255, 255)
     del log[:]
     it.reset()
-    assert log[:3] == [("pin", 32, 0), ("pin", 27, 0), ("pin", 15, 1)]
+    assert log[:3] == [("pin", 27, 0), ("pin", 32, 0), ("pin", 15, 1)]
     assert log[-1] == ("reset",)
     assert [entry for entry in log if entry[1:2] == (12,)][-1] == ("pwm", 12, 5000, 0)
 
@@ -236,9 +253,19 @@ def test_outputs():
     it.connect_pilot(False)
     it.set_led(255, 0, 1)
     it.set_backlight(128)
-    assert log == [("pin", 32, 1), ("pin", 27, 0), ("pin", 15, 0), ("pin", 15, 1),
+    assert log == [("pin", 27, 0), ("pin", 32, 1), ("pin", 15, 0), ("pin", 15, 1),
                    ("pwm", 2, 5000, 65535), ("pwm", 4, 5000, 0), ("pwm", 12, 5000, 257),
                    ("pwm", 14, 5000, 128 * 257)]
+
+
+def test_the_second_contactor_closes_last_and_opens_first():
+    it, log = _board()
+    del log[:]
+    it.set_contactors(True, True)
+    assert log == [("pin", 32, 1), ("pin", 27, 1)]
+    del log[:]
+    it.set_contactors(False, False)
+    assert log == [("pin", 27, 0), ("pin", 32, 0)]
 
 
 def test_lock():
@@ -360,7 +387,7 @@ def test_the_tick_calls_back_then_releases_its_waiter():
 
     asyncio.run(run())
     assert order == ["callback", "waiter"]
-    assert ("timer", 1, {"mode": 1, "period": 10}) in log
+    assert ("timer", 1, {"mode": 1, "period": 8}) in log
 
 
 def test_a_tick_that_raises_is_safe_and_ends_its_waiter():
@@ -411,6 +438,46 @@ def test_identity_and_services():
     it.watchdog(3000)()
     assert log[-2:] == [("wdt", 3000), ("feed",)]
     assert 0 <= it.now() < 1 << 30
+
+
+def test_a_card_is_read_on_the_switchs_line():
+    for chip, line in ((0, 16), (V31, 23)):
+        it, _ = _board(chip)
+        del onewire.line["log"][:]
+        onewire.line["card"] = None
+        assert it.read_card() is None
+        onewire.line["card"] = CARD
+        assert it.read_card() == CARD
+        opened = [entry for entry in onewire.line["log"] if entry[0] == "open"]
+        assert opened == [("open", line)]
+        helpers_boards.machine.levels[line] = 0  # a button holds the line
+        assert it.read_card() is None
+
+
+def test_the_clock_is_unknown_until_it_is_set():
+    it, log = _board()
+    told = 1_800_000_000  # 2027-01-15 08:00:00, a Friday
+    esp32.time = Clock
+    try:
+        it.set_clock(told)
+        assert log[-1] == ("clock", (2027, 1, 15, 4, 8, 0, 0, 0))
+        Clock.seconds = 12  # since 2000, as after power-up
+        assert it.clock_s() == 0
+        Clock.seconds = told - 946684800
+        assert it.clock_s() == told
+    finally:
+        esp32.time = time
+
+
+def test_the_log_is_the_partition_of_that_name():
+    it, _ = _board()
+    partitions.clear()
+    assert it.flash_log() is None
+    partitions["log"] = bytearray(b"\xff" * 65536)
+    log = it.flash_log()
+    assert log.size == 65536
+    log.program(128, b"kept")
+    assert partitions["log"][128:132] == b"kept"
 
 
 def test_only_a_soft_reset_was_asked_for():

@@ -21,6 +21,8 @@ def test_legacy_id_is_the_highest_bit_plus_one():
     for fault in faults.FAULTS:
         if fault[0] <= 128:
             assert 1 << (faults.legacy_id(fault[0]) - 1) == fault[0]
+        elif fault[0] == faults.RCM_MISSING:
+            assert faults.legacy_id(fault[0]) == 5  # to clients it is the same as a trip
         else:
             assert faults.legacy_id(fault[0]) == 0
     assert faults.legacy_id(0) == 0
@@ -37,12 +39,13 @@ def test_texts():
     assert faults.name(faults.CT_NOCOMM | faults.PILOT) == "Communication Error"
 
 
-def test_all_but_a_shortage_block():
-    assert not faults.BLOCKING & faults.LESS_6A
+def test_all_block_but_those_that_are_only_shown():
+    shown = (faults.LESS_6A | faults.EV_NOCOMM | faults.NO_CURRENT | faults.LOCK_STUCK
+             | faults.STORAGE | faults.CLOCK)
     for fault in faults.FAULTS:
-        if fault[0] != faults.LESS_6A:
-            assert faults.BLOCKING & fault[0], fault[2]
+        assert bool(faults.BLOCKING & fault[0]) != bool(shown & fault[0]), fault[2]
 
 
 def test_only_dangers_open_under_load():
-    assert faults.AT_ONCE == faults.RCM_TRIPPED | faults.PILOT | faults.STALL
+    assert faults.AT_ONCE == (faults.RCM_TRIPPED | faults.PILOT | faults.STALL | faults.DIODE
+                              | faults.WELDED | faults.RCM_MISSING)

@@ -2,7 +2,7 @@
 
 Entries are tuples: ("pin", number, level) for an output, ("in", number, pull), ("pwm", number,
 freq, duty), ("adc", number, atten), ("uart", keywords), ("timer", id, keywords), ("send", bytes),
-("freq", hz), ("wdt", ms), ("reset",).
+("freq", hz), ("wdt", ms), ("clock", moment), ("reset",).
 """
 
 log = []
@@ -57,6 +57,13 @@ class PWM:
     def duty_u16(self, duty):
         assert 0 <= duty <= 65535
         log.append(("pwm", self._number, self._freq, duty))
+
+
+class RTC:
+    """The clock; ``datetime`` takes (year, month, day, weekday, hour, minute, second, us)."""
+
+    def datetime(self, moment):
+        log.append(("clock", moment))
 
 
 class ADC:
