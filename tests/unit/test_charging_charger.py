@@ -2,24 +2,37 @@
 
 from evse import reasons
 from evse.charging import faults
-from evse.charging.charger import (
-    ACCESS_OFF,
-    ACCESS_ON,
-    ACCESS_PAUSE,
+from evse.charging import states as names
+from evse.charging.modem import Modem
+from evse.charging.pilot import FULL, LEVEL_UNKNOWN, duty_of
+from evse.charging.plug import ACCESS_OFF, ACCESS_ON, ACCESS_PAUSE
+from evse.charging.states import (
     STATE_A,
+    STATE_ACTSTART,
     STATE_B,
     STATE_B1,
     STATE_C,
     STATE_C1,
-    STATE_NAMES,
+    STATE_MODEM_DENIED,
+    STATE_MODEM_DONE,
+    STATE_MODEM_REQUEST,
+    STATE_MODEM_WAIT,
 )
-from evse.charging.pilot import FULL, duty_of
 from helpers_charging import MASK, NO_DIODE_MV, STARTS, Plug
 
 
 def in_state(state):
-    """Return a plug whose charger has settled in ``state``."""
+    """Return a plug whose charger has settled in ``state``, past any pulse at its beginning."""
     plug = Plug(MASK - 5000)
+    if state >= STATE_MODEM_REQUEST:
+        plug.charger.modem = Modem(plug.record)
+        if state == STATE_MODEM_DENIED:
+            plug.charger.modem.required = "ANOTHER"
+        plug.run(200, 0)
+        plug.level = 1
+        plug.to(state, 100000)
+        plug.run(5500)
+        return plug
     if state == STATE_A:
         return plug.run(200, 0)
     if state == STATE_B1:
@@ -27,6 +40,10 @@ def in_state(state):
         return plug.run(200, 0).run(5000, 1)
     if state == STATE_B:
         return plug.plug()
+    if state == STATE_ACTSTART:
+        plug.plug()
+        plug.to(STATE_ACTSTART, 31000)
+        return plug.run(4500)
     plug.charge()
     if state == STATE_C1:
         plug.charger.stop(reasons.COMMANDED)
@@ -34,13 +51,24 @@ def in_state(state):
     return plug
 
 
-STATES = (STATE_A, STATE_B1, STATE_B, STATE_C, STATE_C1)
+STATES = (STATE_A, STATE_B1, STATE_B, STATE_C, STATE_C1, STATE_ACTSTART, STATE_MODEM_REQUEST,
+          STATE_MODEM_WAIT, STATE_MODEM_DONE, STATE_MODEM_DENIED)
+CLOSED = (STATE_C, STATE_C1)
 
 
 def test_ids_and_names_are_those_of_the_reference():
-    assert STATES == (0, 9, 1, 2, 10)
-    assert [STATE_NAMES[state] for state in STATES] == [
-        "Ready to Charge", "Charging Stopped", "Connected to EV", "Charging", "Stop Charging"]
+    assert STATES == (0, 9, 1, 2, 10, 8, 11, 12, 13, 14)
+    assert [names.name(state) for state in range(15)] == [
+        "Ready to Charge", "Connected to EV", "Charging", "D", "Request State B", "State B OK",
+        "Request State C", "State C OK", "Activate", "Charging Stopped", "Stop Charging",
+        "Modem Setup", "Modem Request", "Modem Done", "Modem Denied"]
+    assert [names.short(state) for state in range(15)] == [
+        "A", "B", "C", "D", "COMM_B", "COMM_B_OK", "COMM_C", "COMM_C_OK", "Activate", "B1", "C1",
+        "MODEM_REQ", "MODEM_WAIT", "MODEM_DONE", "MODEM_DENIED"]
+    for state in (-1, 15, 255):
+        assert names.name(state) == names.short(state) == "NOSTATE"
+    assert (names.STATE_D, names.STATE_COMM_B, names.STATE_COMM_B_OK, names.STATE_COMM_C,
+            names.STATE_COMM_C_OK) == (3, 4, 5, 6, 7)
 
 
 def test_outputs_of_each_state():
@@ -49,32 +77,70 @@ def test_outputs_of_each_state():
         charger = plug.charger
         assert charger.state == state
         assert charger.connect
-        assert charger.c1 == charger.charging == (state in (STATE_C, STATE_C1))
+        assert charger.c1 == charger.charging == (state in CLOSED)
         assert not charger.c2
         offers = state in (STATE_B, STATE_C)
-        assert charger.duty == (duty_of(160) if offers else FULL)
+        asks = 51 * 64 if state == STATE_MODEM_WAIT else FULL
+        assert charger.duty == (duty_of(160) if offers else asks)
         assert charger.offered_da == (160 if offers else 0)
-        assert charger.wants == (state != STATE_A)
+        assert charger.wants == charger.plugged == (state != STATE_A)
 
 
-# What becomes of each state 60 ms after the car shows a level (columns A, B, C, D, E).
+# What becomes of each state 60 ms after the car shows a level (columns A to F, none, no samples).
+A, B, B1, C, C1, ACT, REQ, WAIT, DONE, DENIED = (
+    STATE_A, STATE_B, STATE_B1, STATE_C, STATE_C1, STATE_ACTSTART, STATE_MODEM_REQUEST,
+    STATE_MODEM_WAIT, STATE_MODEM_DONE, STATE_MODEM_DENIED)
 AFTER_LEVEL = {
-    STATE_A: (STATE_A, STATE_B, STATE_B1, STATE_A, STATE_A),
-    STATE_B1: (STATE_A, STATE_B1, STATE_B1, STATE_B1, STATE_B1),
-    STATE_B: (STATE_A, STATE_B, STATE_B, STATE_B, STATE_B),
-    STATE_C: (STATE_A, STATE_B, STATE_C, STATE_C, STATE_B1),
-    STATE_C1: (STATE_A, STATE_B1, STATE_C1, STATE_C1, STATE_B1),
+    STATE_A: (A, B, B1, A, A, A, A, A),
+    STATE_B1: (A, B1, B1, B1, B1, B1, B1, B1),
+    STATE_B: (A, B, B, B, B, B, B, B),
+    STATE_C: (A, B, C, C, B1, C, C, C),
+    STATE_C1: (A, B1, C1, C1, B1, C1, C1, C1),
+    STATE_ACTSTART: (A, ACT, ACT, ACT, ACT, ACT, ACT, ACT),
+    STATE_MODEM_REQUEST: (A, REQ, REQ, REQ, REQ, REQ, REQ, REQ),
+    STATE_MODEM_WAIT: (A, WAIT, WAIT, WAIT, WAIT, WAIT, WAIT, WAIT),
+    STATE_MODEM_DONE: (A, DONE, DONE, DONE, DONE, DONE, DONE, DONE),
+    STATE_MODEM_DENIED: (A, DENIED, DENIED, DENIED, DENIED, DENIED, DENIED, DENIED),
 }
+# And after 9 s: nothing stays where it may not, and nothing but C and C1 is ever closed.
+AFTER_LONG = {
+    STATE_A: (A, B, B1, A, A, A, A, A),
+    STATE_B1: (A, B1, B1, B1, B1, B1, B1, B1),
+    STATE_B: (A, B, C, B1, B1, B1, B1, B1),
+    STATE_C: (A, B, C, B1, B1, B1, B1, B1),
+    STATE_C1: (A, B, B1, B1, B1, B1, B1, B1),
+    STATE_ACTSTART: (A, B, B1, B1, B1, B1, B1, B1),
+    STATE_MODEM_REQUEST: (A, WAIT, B1, B1, B1, B1, B1, B1),
+    STATE_MODEM_WAIT: (A, WAIT, WAIT, WAIT, WAIT, WAIT, WAIT, WAIT),
+    STATE_MODEM_DONE: (A, B, B1, B1, B1, B1, B1, B1),
+    STATE_MODEM_DENIED: (A, DENIED, DENIED, DENIED, DENIED, DENIED, DENIED, DENIED),
+}
+
+
+def shows(plug, level):
+    if level == 7:
+        plug.n = 0
+    else:
+        plug.level = level
 
 
 def test_each_state_with_each_level():
     for state in STATES:
-        for level in range(5):
+        for level in range(8):
             plug = in_state(state)
             if state == STATE_A:
                 plug.run(3000)  # the pause after boot or a stop is another test's
-            plug.run(60, level)
+            shows(plug, level)
+            for _ in range(6):
+                plug.run(10)
+                assert not plug.charger.c1 or plug.charger.state in CLOSED
+                assert state in CLOSED or not plug.charger.c1
             assert plug.charger.state == AFTER_LEVEL[state][level], (state, level)
+            for _ in range(900):
+                plug.run(10)
+                assert not plug.charger.c1 or plug.charger.state in CLOSED
+                assert state in (STATE_B, STATE_C, STATE_C1) or not plug.charger.c1
+            assert plug.charger.state == AFTER_LONG[state][level], (state, level)
 
 
 # What becomes of each state with the next step after an input (columns: the rows of INPUTS).
@@ -83,10 +149,14 @@ INPUTS = (
     ("pause", reasons.PAUSED),
     ("grant 0", reasons.NO_GRANT),
     ("grant below MIN", reasons.NO_GRANT),
+    ("grant expired", reasons.GRANT_EXPIRED),
     ("cable below MIN", reasons.NO_GRANT),
     ("temperature", reasons.FAULT),
+    ("lock failure", reasons.FAULT),
+    ("over-current", reasons.FAULT),
     ("start delay", reasons.POWER_RETURN),
     ("stop", reasons.COMMANDED),
+    ("phases", reasons.SWITCHING_PHASES),
 )
 AFTER_INPUT = {STATE_A: STATE_A, STATE_B1: STATE_B1, STATE_B: STATE_B1, STATE_C: STATE_C1,
                STATE_C1: STATE_C1}
@@ -103,12 +173,20 @@ def apply(plug, name):
     elif name == "grant below MIN":
         charger.min_da = 100
         plug.permit(99)
+    elif name == "grant expired":
+        plug.permit(160, 0)
     elif name == "cable below MIN":
         charger.cable_da = 59
     elif name == "temperature":
         charger.faults |= faults.TEMP_HIGH
+    elif name == "lock failure":
+        charger.faults |= faults.LOCK
+    elif name == "over-current":
+        charger.faults |= faults.OVERCURRENT
     elif name == "start delay":
         charger.faults |= faults.BOOT_DELAY
+    elif name == "phases":
+        charger.contactors.option = 3
     else:
         charger.stop(reasons.COMMANDED)
 
@@ -121,23 +199,212 @@ def test_each_state_with_each_stopping_input():
             apply(plug, name)
             plug.run(10)
             charger = plug.charger
-            assert charger.state == AFTER_INPUT[state], (state, name)
+            assert charger.state == AFTER_INPUT.get(state, STATE_B1), (state, name)
             if charger.state != state:
                 assert charger.reason == reason, (state, name)
-                assert [entry[1:] for entry in plug.log] == [
-                    (reasons.STATE, charger.state, reason)]
+                assert plug.states() == [(charger.state, reason)]
                 assert charger.duty == FULL
-            assert charger.c1 == (state in (STATE_C, STATE_C1))  # never opened under load
+            assert charger.c1 == (state in CLOSED)  # never opened under load
 
 
 def test_each_state_with_a_danger():
     for state in STATES:
-        for bit in (faults.RCM_TRIPPED, faults.PILOT, faults.STALL):
+        for bit in (faults.RCM_TRIPPED, faults.PILOT, faults.DIODE, faults.STALL, faults.WELDED,
+                    faults.RCM_MISSING):
             plug = in_state(state)
             plug.charger.faults |= bit
             plug.run(10)
-            assert plug.charger.state == (STATE_A if state == STATE_A else STATE_B1)
-            assert not plug.charger.c1
+            charger = plug.charger
+            assert charger.state == (STATE_A if state == STATE_A else STATE_B1)
+            assert not charger.c1
+            assert charger.connect
+            assert charger.duty == (0 if state in CLOSED else FULL)
+
+
+def test_each_state_with_an_rcm_trip():
+    for state in STATES:
+        plug = in_state(state)
+        plug.rcm = True
+        plug.run(20)
+        charger = plug.charger
+        assert charger.state == (STATE_A if state == STATE_A else STATE_B1)
+        assert not charger.c1
+        assert charger.faults == faults.RCM_TRIPPED
+
+
+def test_each_state_without_a_lock():
+    for state in STATES:
+        plug = in_state(state)
+        plug.charger.locked = False
+        plug.run(100)
+        assert plug.charger.state == state  # the lock holds up the closing, nothing else
+
+
+def test_nothing_but_b_leads_to_a_closed_contactor():
+    for state in STATES:
+        plug = in_state(state)
+        charger = plug.charger
+        closed = charger.c1
+        charger.c1 = False
+        charger.enter(STATE_C, reasons.CHARGING, plug.now)
+        assert charger.c1 == (state == STATE_B), (state, closed)
+    for state in range(15):
+        if state not in (STATE_C, STATE_C1):
+            plug = in_state(STATE_C)
+            plug.charger.c2 = True
+            plug.charger.enter(state, reasons.COMMANDED, plug.now)
+            assert not plug.charger.c1 and not plug.charger.c2
+
+
+def test_after_a_fault_under_load_state_f_for_350_ms():
+    def rcm(plug):
+        plug.rcm = True
+
+    def stall(plug):
+        plug.stepping = False
+        plug.run(210)
+        plug.stepping = True
+
+    def welded(plug):
+        plug.charger.faults |= faults.WELDED
+
+    def shorted(plug):
+        plug.run(40, 4)
+
+    for start in STARTS:
+        for act in (rcm, stall, welded, shorted):
+            for stopping in (False, True):
+                plug = Plug(start).charge()
+                if stopping:
+                    plug.charger.stop(reasons.COMMANDED)
+                    plug.run(20)
+                act(plug)
+                plug.run(20)
+                charger = plug.charger
+                assert charger.state == STATE_B1
+                assert charger.duty == 0 and charger.connect
+                assert not charger.c1
+                begun = charger.state_since
+                plug.until(lambda: charger.duty == FULL)
+                assert 350 <= plug.since(begun) - 10 <= 360
+                plug.level = 0  # and an unplugged car is noticed
+                assert plug.to(STATE_A) <= 60
+    plug = Plug().plug()
+    plug.rcm = True
+    plug.run(10)
+    assert plug.charger.duty == FULL  # nothing was under load
+
+
+def test_after_a_fault_12_volts_for_3_s_before_an_offer():
+    plug = Plug().charge()
+    plug.rcm = True
+    plug.run(20)
+    plug.rcm = False
+    plug.level = 1
+    plug.run(20)
+    plug.charger.faults = 0
+    plug.until(lambda: plug.charger.duty == FULL)
+    assert 2980 <= plug.to(STATE_B) <= 3010
+
+
+def test_a_car_that_leaves_or_ignores_a_stop_sees_no_f():
+    for level in (0, 1):
+        plug = Plug().charge()
+        plug.run(100, level)
+        assert plug.charger.duty
+    plug = Plug().charge()
+    plug.charger.stop(reasons.COMMANDED)
+    plug.run(6020)
+    assert plug.charger.state == STATE_B1
+    assert plug.charger.duty == FULL
+
+
+# ---- lock, and how long a stop lasts ----
+
+def test_the_contactor_waits_for_the_lock():
+    plug = Plug().plug()
+    plug.charger.locked = False
+    plug.run(400, 2)
+    assert plug.charger.reason == reasons.CAR_NOT_READY
+    plug.run(3000)
+    assert plug.charger.state == STATE_B
+    assert plug.charger.reason == reasons.LOCKING
+    plug.charger.locked = True
+    plug.run(10)
+    assert plug.charger.state == STATE_C
+
+
+def test_a_stop_may_last_longer():
+    for start in STARTS:
+        for state in (STATE_B, STATE_C):
+            plug = Plug(start)
+            plug.plug() if state == STATE_B else plug.charge()
+            plug.charger.stop(reasons.SWITCH, 15000)
+            plug.run(10)
+            plug.level = 1
+            plug.to(STATE_B1)
+            stopped = plug.charger.state_since
+            plug.to(STATE_B)
+            assert plug.since(stopped) in (15000, 15010)
+
+
+def test_a_stop_in_b1_lasts_from_then():
+    plug = Plug().run(100, 0).run(60, 1)
+    plug.charger.stop(reasons.SWITCH)
+    plug.run(1000)
+    plug.charger.stop(reasons.SWITCH, 15000)
+    plug.run(10)
+    assert plug.charger.reason == reasons.STOP_DELAY
+    assert plug.to(STATE_B) in range(14980, 15010)
+
+
+def test_a_shorter_stop_does_not_shorten_a_longer_one():
+    plug = Plug().charge()
+    plug.charger.stop(reasons.SWITCH, 15000)
+    plug.run(10)
+    plug.charger.stop(reasons.COMMANDED)
+    plug.run(10)
+    plug.level = 1
+    plug.to(STATE_B1)
+    plug.charger.stop(reasons.SWITCH, 1000)
+    assert plug.to(STATE_B) in range(14980, 15010)
+
+
+def test_the_length_of_a_stop_ends_with_the_car():
+    plug = Plug().charge()
+    plug.charger.stop(reasons.SWITCH, 15000)
+    plug.run(10)
+    plug.run(100, 0)
+    plug.charger.stop(reasons.SWITCH, 15000)
+    plug.run(4000)
+    plug.run(60, 1)
+    assert plug.charger.state == STATE_B
+
+
+def test_when_the_contactor_last_switched():
+    for start in STARTS:
+        plug = Plug(start).charge()
+        assert plug.charger.switched_at == plug.charger.state_since
+        closed = plug.charger.switched_at
+        plug.run(5000)
+        assert plug.charger.switched_at == closed
+        plug.stepping = False
+        plug.run(50, 1)
+        opened = plug.now  # by the guard; the next step notes it
+        plug.stepping = True
+        plug.run(10)
+        assert plug.charger.switched_at == opened
+
+
+def test_before_the_first_step_the_line_says_nothing():
+    plug = Plug()
+    plug.stepping = False
+    plug.run(1000, 2)
+    assert plug.pilot.level == LEVEL_UNKNOWN
+    assert plug.pilot.invalid_ms == 0
+    plug.stepping = True
+    plug.run(20)
+    assert plug.pilot.level == LEVEL_UNKNOWN
 
 
 def test_a_shortage_is_only_shown():
