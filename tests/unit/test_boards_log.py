@@ -2,13 +2,11 @@
 
 import os
 
-import helpers_boards
+import esp32
+
+import helpers_boards  # noqa: F401  puts the fakes on the path
 from evse.boards import log_esp32, log_sim
 from evse.flashlog import SESSION, FlashLog
-
-fakes = helpers_boards.fresh  # importing it has put the fakes on the path
-
-import esp32  # noqa: E402
 
 FOLDER = "/tmp/microevse_log_test"
 SIZE = 65536

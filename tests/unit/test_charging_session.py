@@ -165,6 +165,12 @@ def test_the_suns_share_is_what_the_grid_did_not_give():
     assert run(begun(), 3600, 3600).solar_wh == 0
 
 
+def test_what_is_fed_to_the_grid_is_no_share_of_the_car():
+    session = run(begun(), 1800, 3600, -1, -9000)
+    run(session, 1800, 3600, -1, 9000)
+    assert (session.wh, session.solar_wh) == (3600, 1800)
+
+
 def test_the_suns_share_never_exceeds_the_energy():
     session = counted(1000)
     run(session, 3600, 7200, 1000, -9000)

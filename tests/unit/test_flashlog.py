@@ -1,6 +1,8 @@
 """The log on raw flash: whenever the power fails, nothing known is lost and nothing comes back."""
 
 import random
+import struct
+from binascii import crc32
 
 from evse.flashlog import LONGEST, SESSION, SETTING, STATE, FlashLog
 
@@ -282,6 +284,54 @@ def test_flash_that_takes_nothing_fails_aloud():
         assert flash.programmed == 3
         return
     raise AssertionError("claims to have written")
+
+
+def test_flash_that_fails_in_the_middle_leaves_the_slot_behind():
+    flash = Flash()
+    log = FlashLog(flash)
+    flash.budget = 20
+    try:
+        log.append(SESSION, b"x" * 40)
+    except Cut:
+        pass
+    flash.budget = None
+    assert log.used == 1
+    assert log.append(SESSION, b"y" * 40)
+    assert flash.programmed == 2
+    assert list(FlashLog(flash).records()) == [(SESSION, b"y" * 40)]
+
+
+def test_what_looks_like_a_record_inside_another_is_none():
+    inner = b"not me"
+    record = struct.pack("<BBHI", SETTING, len(inner), 0x45E5,
+                         crc32(inner, SETTING << 8 | len(inner))) + inner
+    flash = Flash()
+    log = FlashLog(flash)
+    log.append(SETTING, b"p" * 56 + record)
+    assert flash.data[SLOT : SLOT + len(record)] == record
+    assert list(FlashLog(flash).records()) == [(SETTING, b"p" * 56 + record)]
+
+
+def test_a_record_that_would_end_beyond_the_flash_is_none():
+    flash = Flash()
+    flash.data[-SLOT:] = struct.pack("<BBHI", SETTING, 100, 0x45E5, 0) + bytes(56)
+    log = FlashLog(flash)
+    assert list(log.records()) == []
+    log.reset()
+    erase_all(log)
+    assert flash.data == b"\xff" * flash.size
+
+
+def test_each_erasing_leaves_all_blank():
+    flash = Flash(6)
+    log = FlashLog(flash)
+    for count in (3, 200, 64, 1):
+        for _ in range(count):
+            assert log.append(SESSION, b"x")
+        log.reset()
+        erase_all(log)
+        assert flash.data == b"\xff" * flash.size
+        assert log.used == 0
 
 
 def test_a_flipped_bit_anywhere_costs_that_record_only():
