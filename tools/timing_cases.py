@@ -96,7 +96,7 @@ def signals(rig):
 def raise_spacing(rig):
     rig.charge()
     start = rig.t
-    while rig.t - start < 25_000:
+    while rig.t - start < 15_000:
         rig.permit(_OFFERS[rig.rng.below(len(_OFFERS))])
         rig.run(rig.rng.between(200, 4000))
     least = last = None
@@ -108,7 +108,7 @@ def raise_spacing(rig):
         if duty != offered:
             last = entry[0]
             offered = duty
-    return 25_000 if least is None else least
+    return 15_000 if least is None else least
 
 
 def lower_at_once(rig):
@@ -233,7 +233,7 @@ def diode_lost(rig):
 def diode_lost_80(rig):
     rig.charge(800)
     rig.until(lambda: current_of(rig.duty) == 800, 8_000)
-    rig.moment(150, 30_000)
+    rig.moment(150, 20_000)
     rig.diode = False
     return _opens(rig)
 
@@ -304,7 +304,7 @@ def pieces_borne(rig):
     rig.moment()
     number = rig.rng.between(1, 4)  # in any 3 s, and what sampling may add to each
     length = rig.rng.between(40, 900 // number - 25)
-    for _ in range(4 * number):
+    for _ in range(3 * number):
         rig.show(VENTILATION)
         rig.run(length)
         rig.show(ASKING)

@@ -44,7 +44,14 @@ def _noise():
     return array("b", (mix(i, 1) % 45 - mix(i, 2) % 45 for i in range(1024)))
 
 
+def _lost(percent):
+    """How many of up to eight conversions are lost: 256 draws for each number of them."""
+    return [bytes([sum([mix(draw, 40 + i) % 100 < percent for i in range(n)])
+                   for draw in range(256)]) for n in range(9)]
+
+
 NOISE = _noise()
+LOST = _lost(20)
 
 
 class Rng:
@@ -71,7 +78,7 @@ class Rng:
 class Quiet:
     """A board on which nothing interferes: a callback takes its turn within a ms."""
 
-    rejects = 0  # percent of conversions
+    rejects = False  # one in five conversions
 
     def __init__(self, seed):
         self._seed = seed
@@ -98,7 +105,7 @@ class Stalls(Quiet):
     While contactor 1 is open it erases flash as well.
     """
 
-    rejects = 20
+    rejects = True
 
     def __init__(self, seed):
         super().__init__(seed)
@@ -106,6 +113,9 @@ class Stalls(Quiet):
         self._drop = -1
         self._erase = -1000
         self._erase_ms = 0
+        # What is drawn for the span of time now running, from its first ms on.
+        self._cell = self._drop_cell = self._erase_cell = -100_000
+        self._collect = self._drop_at = self._erase_from = self._erase_to = -1000
 
     def stress(self, rng, moment):
         if not rng.one_in(5):
@@ -116,47 +126,49 @@ class Stalls(Quiet):
             self._erase_ms = ERASE_MS[rng.below(2)]
             self._erase = moment - self._erase_ms + rng.below(self._erase_ms + 75)
 
-    def _erasing(self, at, closed):
+    def _erasing(self, at):
         """``at``, or the end of the erase that runs then: no code runs during one."""
-        if closed:
-            return at
         if self._erase <= at < self._erase + self._erase_ms:
             return self._erase + self._erase_ms
-        cell = at // 20_000
-        draw = mix(cell, self._seed + 3)
-        start = cell * 20_000 + draw % 19_000
-        end = start + ERASE_MS[draw >> 16 & 1]
-        return end if start <= at < end else at
+        if not self._erase_cell <= at < self._erase_cell + 20_000:
+            self._erase_cell = cell = at // 20_000 * 20_000
+            draw = mix(cell, self._seed + 3)
+            self._erase_from = cell + draw % 19_000
+            self._erase_to = self._erase_from + ERASE_MS[draw >> 16 & 1]
+        return self._erase_to if self._erase_from <= at < self._erase_to else at
 
     def _collecting(self, at):
         """``at``, or the end of the collection that runs then."""
         if self._forced <= at < self._forced + GC_MS:
             return self._forced + GC_MS
-        cell = at // 3000  # one collection each 1 to 5 s
-        start = cell * 3000 + mix(cell, self._seed) % 2000
-        if start <= at < start + GC_MS:
-            return start + GC_MS
+        if not self._cell <= at < self._cell + 3000:
+            self._cell = cell = at // 3000 * 3000  # one collection each 1 to 5 s
+            self._collect = cell + mix(cell, self._seed) % 2000
+        if self._collect <= at < self._collect + GC_MS:
+            return self._collect + GC_MS
         return at
 
     def dropped(self, nominal):
         if self._drop >= 0 and nominal >= self._drop:
             self._drop = -1
             return True
-        cell = nominal // 60_000
-        at = cell * 60_000 + mix(cell, self._seed + 1) % 59_000
-        return at <= nominal < at + TICK_MS
+        if not self._drop_cell <= nominal < self._drop_cell + 60_000:
+            self._drop_cell = cell = nominal // 60_000 * 60_000
+            self._drop_at = cell + mix(cell, self._seed + 1) % 59_000
+        return self._drop_at <= nominal < self._drop_at + TICK_MS
 
     def callback(self, nominal, closed):
-        return self._collecting(self._erasing(super().callback(nominal, closed), closed))
+        at = nominal + (mix(nominal, self._seed) & 1)
+        return self._collecting(at if closed else self._erasing(at))
 
     def step(self, at, closed):
-        at = super().step(at, closed)
+        at += mix(at, self._seed) >> 1 & 1
         cell = at // 32
         draw = mix(cell, self._seed + 2)
         start = cell * 32 + draw % 17
         if start <= at < start + 1 + (draw >> 8) % SLICE_MS:
             at = start + 1 + (draw >> 8) % SLICE_MS
-        return self._collecting(self._erasing(at, closed))
+        return self._collecting(at if closed else self._erasing(at))
 
 
 class Rig:
@@ -420,11 +432,11 @@ class Rig:
         n = min(8, room // 12 + 1)
         draw = mix(t, at + 3)
         if self.board.rejects:
-            n -= sum([mix(t, at + 10 + i) % 100 < self.board.rejects for i in range(n)])
-        if n <= 0:
-            return
-        one = mv + NOISE[draw & 1023]
-        other = mv + NOISE[draw >> 10 & 1023] + spread
+            n -= LOST[n][draw & 255]
+            if not n:
+                return
+        one = mv + NOISE[draw >> 4 & 1023]
+        other = mv + NOISE[draw >> 14] + spread
         burst[at] = n
         burst[at + 1] = min(one, other)
         burst[at + 2] = max(one, other)

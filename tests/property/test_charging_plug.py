@@ -4,16 +4,28 @@ import os
 import sys
 from array import array
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "unit"))
 
 from evse import reasons
-from evse.charging import faults
-from evse.charging.charger import ACCESS_ON, STATE_A, STATE_B, STATE_B1, STATE_C, STATE_C1
+from evse.charging import faults, modem
 from evse.charging.pilot import FULL, LEVEL_B, Pilot, duty_of
+from evse.charging.plug import ACCESS_ON
+from evse.charging.states import (
+    STATE_A,
+    STATE_ACTSTART,
+    STATE_B,
+    STATE_B1,
+    STATE_C,
+    STATE_C1,
+    STATE_MODEM_DENIED,
+    STATE_MODEM_DONE,
+    STATE_MODEM_REQUEST,
+    STATE_MODEM_WAIT,
+)
 from helpers_charging import MASK, MV, NO_DIODE_MV, Plug, fill
 
 NOW = st.one_of(st.integers(0, MASK), st.integers(MASK - 30000, MASK))
@@ -101,9 +113,40 @@ class TheRules(RuleBasedStateMachine):
         self.plug.charger.cable_da = cable
         self.plug.charger.min_da = least
 
-    @rule()
-    def stop(self):
-        self.plug.charger.stop(reasons.COMMANDED)
+    @rule(pause=st.sampled_from((0, 0, 5000, 15000)))
+    def stop(self, pause):
+        self.plug.charger.stop(reasons.COMMANDED, pause)
+
+    @rule(locked=st.booleans())
+    def lock(self, locked):
+        self.plug.charger.locked = locked
+
+    @rule(option=st.sampled_from((0, 1, 2, 3, 4, 4)), mode=st.sampled_from((0, 1, 2, 2)),
+          auto=st.sampled_from((1, 3)))
+    def phases(self, option, mode, auto):
+        contactors = self.plug.charger.contactors
+        contactors.option, contactors.mode, contactors.auto = option, mode, auto
+
+    @rule(there=st.booleans(), required=st.sampled_from(("", "X")))
+    def modem(self, there, required):
+        charger = self.plug.charger
+        charger.modem = modem.Modem(self.plug.record) if there else None
+        if there:
+            charger.modem.required = required
+
+    @rule(evccid=st.sampled_from((None, "X", "Y")), soc=st.sampled_from((None, 0, 50)))
+    def tell(self, evccid, soc):
+        told = self.plug.charger.modem
+        if told:
+            told.tell({"evccid": evccid, "current_soc": soc})
+
+    @rule(pwm=st.sampled_from((-1, -1, 0, 51, 81, 82, 300, 1024)))
+    def pwm(self, pwm):
+        self.plug.charger.pwm = pwm
+
+    @rule(ms=st.sampled_from((4000, 16000, 31000)), level=st.sampled_from((0, 1, 1, 1, 2)))
+    def patience(self, ms, level):
+        self.plug.run(ms, level)
 
     @rule(burst=BURST, times=st.integers(1, 8))
     def garbage(self, burst, times):
@@ -120,6 +163,7 @@ class TheRules(RuleBasedStateMachine):
         plug.run(20)
         charger = plug.charger
         charger.access, charger.faults, charger.cable_da, charger.min_da = ACCESS_ON, 0, 800, 60
+        charger.locked, charger.modem, charger.pwm = True, None, -1
         self.permission(800, 400000000)
         plug.run(3200, 1)
         plug.run(700, 2)
@@ -128,6 +172,11 @@ class TheRules(RuleBasedStateMachine):
     def always(self):
         if self.plug is not None:
             assert self.plug.broken is None, self.plug.broken
+
+
+_STATES = (STATE_A, STATE_B, STATE_C, STATE_ACTSTART, STATE_B1, STATE_C1, STATE_MODEM_REQUEST,
+           STATE_MODEM_WAIT, STATE_MODEM_DONE, STATE_MODEM_DENIED)
+_DANGERS = (reasons.GUARD_SHORT, reasons.GUARD_PILOT, reasons.GUARD_RCM, reasons.GUARD_STALL)
 
 
 class Checked(Plug):
@@ -141,16 +190,24 @@ class Checked(Plug):
         self.expired = False
         self.garbage = None
         self.seen_b = False
-        self.bad = []
         self.raised_at = None
+        self.c1_for = 0  # ms that contactor 1 has been closed
+        self.steady_ms = 100000  # of +12 V on a line that is connected
+        self.f_ms = 0
+        self.elapsed = 0  # since the last step
 
     def tick(self):
         charger = self.charger
         pilot = self.pilot
-        was = (charger.c1, charger.state, charger.duty, charger.offered_da)
+        was = (charger.c1, charger.state, charger.duty, charger.offered_da, charger.c2)
         proven = pilot.diode
         self.check_grant()
-        fill(self.burst, charger.duty, MV[self.level], self.low_mv, self.n)
+        if charger.connect:
+            low = MV[4] if self.level == 4 else self.low_mv
+            fill(self.burst, charger.duty, MV[self.level], low, self.n)
+        else:
+            fill(self.burst, charger.duty, self.open_mv, self.open_mv, self.n)
+            self.open_mv = (self.open_mv * 7 + 1234) % 3300
         if self.garbage is not None:
             for index in range(6):
                 self.burst[index] = self.garbage[index]
@@ -171,12 +228,14 @@ class Checked(Plug):
     def check(self, was, proven):
         charger = self.charger
         pilot = self.pilot
-        closed, state, duty, offered = was
+        closed, state, duty, offered, second = was
         if pilot.level == LEVEL_B:
             self.seen_b = True
         if charger.state == STATE_A:
             self.seen_b = False
-        self.rule(charger.state in (STATE_A, STATE_B, STATE_B1, STATE_C, STATE_C1), "known state")
+        self.rule(charger.state in _STATES, "known state")
+        if charger.state >= STATE_MODEM_REQUEST and charger.modem is None:
+            self.rule(not self.stepping, "asks a modem that is there")
         if charger.c1 and not closed:
             self.rule(state == STATE_B and charger.state == STATE_C, "closes from B into C only")
             self.rule(self.seen_b, "pilot B seen")
@@ -186,6 +245,8 @@ class Checked(Plug):
             self.rule(not self.expired, "permission in force")
             self.rule(min(self.granted, charger.cable_da) >= max(charger.min_da, 60), "enough")
             self.rule(not self.guard.tripped and not self.rcm, "no trip")
+            self.rule(charger.locked, "closes with the plug locked")
+            self.rule(not charger.modem or charger.pwm < 0 or charger.pwm >= 82, "pwm permits")
         if charger.c1:
             self.rule(charger.state in (STATE_C, STATE_C1), "closed in C and C1 only")
             self.rule(pilot.level > LEVEL_B and pilot.level != 4, "closed at a level that may be")
@@ -193,14 +254,23 @@ class Checked(Plug):
             self.rule(not self.guard.tripped and not self.rcm, "closed without a trip")
         if closed and not charger.c1:
             self.seen_b = pilot.level == LEVEL_B
-        self.rule(not charger.c2, "contactor 2 rests")
+        self.c1_for = self.c1_for + self.period if charger.c1 else 0
+        self.rule(charger.c1 or not charger.c2, "contactor 2 never alone")
+        if charger.c2 and not second:
+            self.rule(closed and 50 <= self.c1_for <= 310 + self.period,
+                      "contactor 2 straight after contactor 1")
+            self.rule(charger.contactors.wanted(), "contactor 2 closes when it is wanted")
+        if second and not charger.c2:
+            self.rule(not charger.c1, "contactor 2 opens with contactor 1")
+        if closed and not charger.c1 and self.stepping:
+            self.rule(charger.reason not in (0, reasons.CHARGING), "every stop has a reason")
+        self.elapsed += self.period
         if not self.stepping:
             self.rule(charger.duty == duty, "only a step changes the duty")
             self.rule(closed or not charger.c1, "only a step closes")
             return
-        if charger.state in (STATE_A, STATE_B1, STATE_C1):
-            self.rule(charger.duty == FULL and charger.offered_da == 0, "steady +12 V")
-        else:
+        self.check_line(state)
+        if charger.state in (STATE_B, STATE_C) and charger.offered_da:
             least = max(charger.min_da, 60)
             self.rule(charger.offered_da >= least, "0 is no duty")
             self.rule(0 < charger.duty <= duty_of(max(charger.offered_da, 60)), "not more")
@@ -219,14 +289,49 @@ class Checked(Plug):
         self.rule(10 <= self.wait <= (150 if charger.c1 else 1000), "a sensible wait")
         self.rule(self.wait % 10 == 0, "whole cycles")
 
+    def check_line(self, state):
+        """What is on the pilot in each state, and for how long."""
+        charger = self.charger
+        offers = 0 < charger.duty < FULL
+        if charger.state in (STATE_A, STATE_C1):
+            self.rule(charger.duty == FULL and charger.connect, "steady +12 V")
+        elif charger.state in (STATE_B, STATE_C):
+            self.rule(offers and charger.connect, "PWM")
+            self.rule(charger.offered_da or charger.modem, "only a modem offers nothing in B")
+        else:
+            self.rule(not charger.offered_da, "nothing is offered")
+            self.rule(not offers or charger.state == STATE_MODEM_WAIT, "no PWM")
+        if charger.state == STATE_MODEM_WAIT:
+            self.rule(charger.duty == 3264 and charger.modem, "5 %")
+        if offers and self.steady_ms is not None and charger.state != state:
+            self.rule(self.steady_ms >= 3000, "X1 lasts 3 s")
+        if charger.duty == FULL and charger.connect:
+            self.steady_ms = (self.steady_ms or 0) + self.elapsed
+        else:
+            self.steady_ms = None if offers else 0
+        self.check_f(state)
+        self.elapsed = 0
+
+    def check_f(self, state):
+        """State F for 300 ms after a fault under load."""
+        charger = self.charger
+        if charger.duty == 0 and charger.connect:
+            self.f_ms += self.elapsed
+            return
+        self.rule(not self.f_ms or self.f_ms >= 300, "state F lasts 300 ms")
+        self.f_ms = 0
+        if state in (STATE_C, STATE_C1) and charger.state == STATE_B1:
+            self.rule(charger.reason not in _DANGERS, "state F after a fault under load")
+
     def rule(self, holds, name):
         if not holds and self.broken is None:
             self.broken = (name, self.now, self.charger.state, self.pilot.level, self.log[-6:])
 
 
 TestTheRules = TheRules.TestCase
+# Shrinking minutes of simulated time takes longer than reading them.
 TestTheRules.settings = settings(max_examples=60, stateful_step_count=40, deadline=None,
-                                 derandomize=True)
+                                 derandomize=True, phases=(Phase.explicit, Phase.generate))
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
