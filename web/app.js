@@ -200,7 +200,7 @@ function showDetails(status) {
   byId("ev-row").hidden = status.ev_meter.meter === "Disabled";
   setText("lock-text", lock.state);
   byId("lock-row").hidden = lock.kind === "Disabled" || !lock.state;
-  setText("closings", `${contactors.c1_count} times${second ? `; contactor 2: ${contactors.c2_count}` : ""}`);
+  setText("closings", `${contactors.c1_count}${second ? `, contactor 2: ${contactors.c2_count}` : ""}`);
   setText("temp", `${status.temp_c} °C`);
   setText("uptime", durationText(status.uptime_s));
   setText("heap", `${Math.round(status.heap.free / 1024)} KB`);
