@@ -239,6 +239,76 @@ def test_low_part_limit():
     assert not Feed(duty=duty_of(160)).mv(100, MV[1], low_mv=400).pilot.diode
 
 
+def test_a_short_is_no_missing_diode():
+    # Straight to earth 0 V in both parts; over the 80 ohm of the standard's test +-0.9 V.
+    for duty in (duty_of(60), duty_of(510), duty_of(800), FULL):
+        for high, low in ((1723, 1723), (1838, 1607)):
+            feed = Feed(duty=duty)
+            feed.mv(50, MV[2]).mv(60, high, low_mv=low)
+            assert feed.pilot.level == pilot.LEVEL_E
+            assert not feed.pilot.no_diode
+
+
+def test_a_line_nobody_looks_at_says_nothing():
+    for start in STARTS:
+        for mv in MV:
+            feed = Feed(start, duty=duty_of(160)).level(100, 2)
+            feed.pilot.look(False)
+            assert (feed.pilot.level, feed.pilot.raw) == (pilot.LEVEL_UNKNOWN, pilot.LEVEL_UNKNOWN)
+            assert feed.pilot.blind and not feed.pilot.diode
+            feed.mv(5000, mv)
+            assert (feed.pilot.level, feed.pilot.raw) == (pilot.LEVEL_UNKNOWN, pilot.LEVEL_UNKNOWN)
+            assert feed.pilot.invalid_ms == 0
+            assert not feed.pilot.diode and not feed.pilot.no_diode
+            feed.pilot.look(True)
+            assert not feed.pilot.blind
+            feed.level(40, 1)
+            assert feed.pilot.level == pilot.LEVEL_UNKNOWN
+            feed.level(10, 1)
+            assert feed.pilot.level == pilot.LEVEL_B
+            assert feed.pilot.diode
+            assert feed.pilot.invalid_ms <= 20
+
+
+def test_a_bad_record_ages_while_nobody_looks():
+    feed = Feed().level(3500, 2).level(500, 6).level(10, 2)
+    feed.pilot.look(False)
+    feed.level(2000, 6)
+    assert feed.pilot.invalid_ms == 500
+    feed.level(1100, 6)
+    assert feed.pilot.invalid_ms == 0
+
+
+def test_time_in_which_nobody_looked_was_not_asked_in():
+    for start in STARTS:
+        for gap, counts in ((60, True), (70, False), (400, False)):
+            feed = Feed(start).level(100, 1).level(300, 2)
+            since = feed.pilot.since
+            feed.now = (feed.now + gap - 10) & MASK
+            feed.level(10, 2)
+            again = feed.now - 10 & MASK
+            assert feed.pilot.since == (since if counts else again), gap
+            feed.level(100, 2)
+            assert feed.pilot.since == (since if counts else again), gap
+    # Neither before and after a gap, where the level was only about to change.
+    feed = Feed().level(100, 1).level(10, 2)
+    feed.now += 400
+    back = feed.now
+    feed.level(30, 2)
+    assert feed.pilot.level == pilot.LEVEL_B
+    feed.level(20, 2)
+    assert feed.pilot.level == pilot.LEVEL_C
+    assert feed.pilot.since == back
+
+
+def test_a_gap_delays_no_decision_to_open():
+    for level in (0, 1, 4):
+        feed = Feed().level(100, 2).level(10, level)
+        feed.now += 100
+        feed.level(10, level)
+        assert feed.pilot.level == level
+
+
 def test_a_lost_diode_is_forgotten_a_glitch_is_not():
     feed = Feed(duty=duty_of(160)).level(100, 2)
     feed.mv(30, MV[2], low_mv=NO_DIODE_MV)
