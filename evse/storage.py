@@ -11,7 +11,7 @@ from micropython import const
 
 from evse import reasons
 from evse.commands import rare
-from evse.flashlog import SESSION, SETTING, STATE, FlashLog
+from evse.flashlog import LONGEST, SESSION, SETTING, STATE, FlashLog
 from evse.sessions import Sessions, pack
 
 _EVERY_S = const(60)
@@ -124,10 +124,12 @@ class Storage:
         settings = self._settings
         while settings.fresh:
             key = settings.fresh[0]
-            if key in settings.states:
-                log.append(STATE, json.dumps({key: settings.states[key]}).encode())
-            else:
-                log.append(SETTING, json.dumps({key: settings.get(key)}).encode())
+            state = key in settings.states
+            value = settings.states[key] if state else settings.get(key)
+            record = json.dumps({key: value}).encode()
+            # What does not fit reaches the file when the contactor opens.
+            if len(record) <= LONGEST and not log.append(STATE if state else SETTING, record):
+                return
             settings.fresh.pop(0)
 
     def _forget(self, session):

@@ -28,6 +28,8 @@ UNUSED = {
         "URLPattern.register_type",
         "URLPattern.__repr__",
         "HTTPException.__repr__",
+        "Microdot.get",
+        "Microdot.post",
         "Microdot.put",
         "Microdot.patch",
         "Microdot.delete",
