@@ -75,7 +75,6 @@ class Cards:
             self.count = _whole(self.name)
             if self.count >= 0:
                 return
-        self.name = self.path
         self.count = 0
 
     def find(self, card):

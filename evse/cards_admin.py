@@ -91,7 +91,7 @@ def _line(card, name):
     if len(name) > _NAME:
         raise Refused("a card's name must be at most %d characters" % _NAME, "card")
     for character in name:
-        if character < " " or character in '\x7f,;"':
+        if character < " " or character in ',;"\x7f':
             raise Refused("a card's name must be without , ; and quotes", "card")
     return card + "," + name if name else card
 
