@@ -1,5 +1,7 @@
 """The lock: where it belongs, how it is driven, and what happens when it does not obey."""
 
+import random
+
 from evse import reasons
 from evse.charging import faults
 from evse.charging.lock import Lock, wanted
@@ -342,3 +344,39 @@ def test_a_step_after_very_long_is_like_any_other():
         assert bolt.lock.locked and len(bolt.pulses) == 1
         bolt.run(RELEASED, 2000)
         assert bolt.at == RELEASED and not bolt.lock.moving
+
+
+def test_whatever_feedback_and_wishes_do():
+    random.seed(11)
+    for start in STARTS:
+        bolt = Bolt(random.choice((SOLENOID, MOTOR)), start)
+        want = 0
+        for _ in range(4000):
+            if not random.randrange(200):
+                want = random.choice((LOCKED, RELEASED, 0))
+            if not random.randrange(5):
+                bolt.stuck = random.choice((LOCKED, RELEASED, None))
+            bolt.run(want, 100)
+            lock = bolt.lock
+            if want:
+                assert not (lock.locked and want == RELEASED)
+                assert lock.fault in (0, faults.LOCK if want == LOCKED else faults.LOCK_STUCK)
+            assert not (lock.locked and lock.moving)
+            assert not lock.fault or lock.moving
+        assert max(bolt.lengths) == 600
+        times = [at for at, _ in bolt.pulses]
+        assert len(times) > 20
+        assert all(later - sooner >= 3000 for sooner, later in zip(times, times[1:]))
+
+
+def test_pulses_for_one_wish_are_bounded_whatever_the_feedback_says():
+    random.seed(12)
+    for calm in (2, 5, 20, 60):
+        bolt = Bolt()
+        for _ in range(6000):
+            if not random.randrange(calm):
+                bolt.stuck = random.choice((LOCKED, RELEASED))
+            bolt.run(LOCKED, 100)
+        times = [at for at, _ in bolt.pulses]
+        for first in times:
+            assert len([at for at in times if first <= at < first + 60000]) <= 6
