@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 export TESTDATA
 
 .DEFAULT_GOAL := help
-.PHONY: help lib run test lint firmware flash deploy size bench scenario replay clean
+.PHONY: help lib run test lint firmware flash deploy size bench timing scenario replay clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -65,6 +65,9 @@ size: lib/.done ## where flash and memory go
 
 bench: lib/.done ## measure speed, memory and latency into build/bench/
 	@$(PY) tools/bench.py $(ARGS)
+
+timing: lib/.done ## measure every time limit of the plug into docs/timing.md
+	@$(PY) tools/timing.py $(ARGS)
 
 scenario: lib/.done ## closed loop on simulated time: FILE=x.json OUT=r.json, or ARGS=--schema
 	@$(PY) tools/scenario.py $(FILE) $(OUT) $(ARGS)

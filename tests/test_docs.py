@@ -1,0 +1,22 @@
+"""What the documents say of the code is still so."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "shims")]
+
+from evse.charging import faults  # noqa: E402
+
+STOPS = {faults.STOPS_NOTHING: "nothing", faults.STOPS_ORDERLY: "in order",
+         faults.STOPS_AT_ONCE: "at once"}
+
+
+def test_every_fault_is_documented_with_what_it_stops():
+    rows = {}
+    for line in (ROOT / "docs" / "charging.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) == 6:
+            rows[cells[1]] = cells[3]
+    for fault in faults.FAULTS:
+        assert rows[fault[2]].startswith(STOPS[fault[3]]), fault[2]
