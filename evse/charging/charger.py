@@ -22,7 +22,7 @@ from evse.charging.pilot import (
     LEVEL_E,
     LEVEL_UNKNOWN,
 )
-from evse.charging.plug import ACCESS_OFF, ACCESS_ON, ACCESS_PAUSE, LEAST_PWM, Plug  # noqa: F401
+from evse.charging.plug import ACCESS_ON, LEAST_PWM, Plug
 from evse.charging.states import (
     STATE_A,
     STATE_ACTSTART,
@@ -34,7 +34,6 @@ from evse.charging.states import (
     STATE_MODEM_DONE,
     STATE_MODEM_REQUEST,
     STATE_MODEM_WAIT,
-    name,
 )
 from evse.charging.wake import STEPS
 
@@ -59,9 +58,6 @@ _CLOSED_MS = const(150)  # the guard opens when no step came for 200
 _IDLE_MS = const(1000)
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
-
-
-STATE_NAMES = tuple([name(number) for number in range(15)])
 
 
 class Charger(Plug):

@@ -379,6 +379,9 @@ def test_the_length_of_a_stop_ends_with_the_car():
     plug.run(4000)
     plug.run(60, 1)
     assert plug.charger.state == STATE_B
+    plug.charger.stop(reasons.COMMANDED)
+    plug.run(20)
+    assert plug.to(STATE_B) <= 3000
 
 
 def test_when_the_contactor_last_switched():

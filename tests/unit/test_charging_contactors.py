@@ -34,6 +34,9 @@ def test_each_option_in_each_mode():
             assert contactors.wanted() is (phases == 3), (option, column)
             contactors.take()
             assert contactors.phases == phases, (option, column)
+            contactors.auto = 1
+            if column < SOLAR:  # the automatic acts in Solar only
+                assert contactors.wanted() is (phases == 3), (option, column)
 
 
 def test_only_a_change_of_phases_is_told():

@@ -106,6 +106,8 @@ def test_another_car_is_denied_for_a_minute_and_asked_again():
         assert plug.to(STATE_B1, 40000) in range(29900, 30100)
         plug.to(STATE_MODEM_REQUEST)
         plug.to(STATE_MODEM_WAIT)
+        plug.run(1000)
+        assert charger.state == STATE_MODEM_WAIT  # the old answer is none
         charger.modem.tell({"current_soc": 50, "evccid": "THE CAR"})
         plug.to(STATE_B)
 

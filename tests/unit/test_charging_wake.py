@@ -120,6 +120,7 @@ def test_the_step_is_kept_until_the_next_car():
     plug.run(1000, 1).run(2000, 2)
     assert plug.charger.state == STATE_C
     assert plug.charger.woke == 1
+    assert plug.codes().count(reasons.WOKE) == 1
     plug.run(1000, 0)
     assert plug.charger.woke == 1
     plug.level = 1
@@ -137,6 +138,30 @@ def test_after_the_ladder_it_rests_ever_longer():
         rests.append(((nudges[number][0] - nudges[number - 1][0]) & MASK) - 67000)
     for rest, minutes in zip(rests, (10, 20, 40, 80, 160, 160)):
         assert 0 <= rest - minutes * 60000 <= 150, rests
+
+
+def test_a_new_start_rests_10_minutes_again():
+    plug = asleep()
+    plug.jump(40 * 60000)  # two rounds
+    plug.permit(0)
+    plug.jump(1000)
+    plug.log.clear()
+    plug.permit(160)
+    plug.jump(20 * 60000)
+    assert steps(plug) == [1, 2, 3, 1, 2, 3]
+
+
+def test_a_nudge_that_ends_late_is_followed_by_all_of_the_12_volts():
+    for step in (1, 3):
+        plug = nudge(asleep(), step)
+        charger = plug.charger
+        plug.run(3900)
+        plug.stepping = False
+        plug.run(500)
+        plug.stepping = True
+        plug.run(10)
+        assert charger.connect and charger.duty == FULL
+        assert 2990 <= plug.until(lambda: charger.duty != FULL) <= 3000
 
 
 def test_a_car_that_stopped_by_itself_is_let_alone():
