@@ -170,10 +170,11 @@ def _write(cards, lines):
         _remove(fresh)
         raise
     # Only what is whole may become the generation before; the first time there is nothing.
-    kept = cards.name == path and _rename(path, path + ".old")
+    if cards.name == path:
+        _rename(path, path + ".old")
     done = _rename(fresh, path)
-    if not done and (not kept or _rename(path + ".old", path)):
-        _remove(fresh)  # else it is the only whole one
+    if not done:
+        _remove(fresh)  # what was stored is whole, under whichever name
     cards.open()
     if not done:
         raise OSError("cards not written")
