@@ -18,6 +18,16 @@ _COPIED = ("evse", "tests", "tools", "pyproject.toml")
 _FAILED = re.compile(r"^FAILED tests/unit/(\S+?)\.py::(\w+)\[", re.MULTILINE)
 
 
+MUTATED = """## Mutations
+
+Each of these lines was broken alone, in a copy of the tree, and the unit tests of %s run there on
+CPython until %d had failed.
+
+| broken | line | tests that fail |
+|---|---|---|
+"""
+
+
 class Lost(Exception):
     """A line to break is not there any more, or the tests did not run."""
 
@@ -114,10 +124,7 @@ def report(outcomes):
         return "", True
     if outcomes[0]:
         raise Lost("these tests fail without any mutation: " + ", ".join(outcomes[0]))
-    lines = ["## Mutations\n\nEach of these lines was broken alone, in a copy of the tree, and the "
-             + "unit tests of %s run there on CPython until %d had failed.\n\n"
-             % (", ".join(_TESTS), SHOWN)
-             + "| broken | line | tests that fail |\n|---|---|---|\n"]
+    lines = [MUTATED % (", ".join(_TESTS), SHOWN)]
     for mutation, failed in zip(MUTATIONS, outcomes[1:]):
         lines.append("| %s | %s: `%s` becomes `%s` | %s |\n" % (
             mutation.what, mutation.path.rsplit("/", 1)[1], " ".join(mutation.old.split()),

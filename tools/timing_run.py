@@ -7,8 +7,12 @@ import gc
 import json
 
 import timing_cases
-import timing_more
-from timing_rig import Rig, mix
+import timing_core
+import timing_faults
+import timing_options
+import timing_wake
+from timing_board import mix
+from timing_rig import Rig
 
 
 def seed(key, number):
@@ -21,7 +25,9 @@ def seed(key, number):
 
 def measure(key, repetitions, stalls, jump):
     """Return what the row measured, one value per repetition; None where it never happened."""
-    case = getattr(timing_cases, key, None) or getattr(timing_more, key)
+    case = None
+    for module in (timing_cases, timing_faults, timing_wake, timing_options, timing_core):
+        case = getattr(module, key, None) or case
     values = []
     for number in range(repetitions):
         values.append(case(Rig(seed(key, number), stalls, jump)))
