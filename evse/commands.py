@@ -22,6 +22,8 @@ _ACCESS = ("Off", "On", "Pause")
 
 _READING_VALID_MS = const(11_000)
 _ABSURD_DA = const(10_000)
+_ABSURD_W = const(1_000_000)
+_ABSURD_WH = 1_000_000_000_000
 _SOURCES = {"mains": sources.MAINS, "ev": sources.EV}
 _COLOURS = ("off", "normal", "smart", "solar", "custom")
 _CHANGES = ("add", "remove", "clear", "load")
@@ -119,7 +121,7 @@ class Commands:
 
     def do_phases(self, value, source):
         core = self._core
-        if value not in (1, 3) or core.settings.get("contact_2") != "Auto":
+        if type(value) is not int or value not in (1, 3) or core.settings.get("contact_2") != "Auto":
             raise Refused("phases is 1 or 3, with contact_2 Auto", "phases", [1, 3])
         core.charger.contactors.auto = value
         core.record(reasons.PHASES, value)
@@ -136,8 +138,8 @@ class Commands:
     def do_ev_state(self, value, source):
         self._install("ev_state", source)
         modem = self._core.charger.modem
-        if not modem:
-            raise Refused("needs the setting modem", "ev_state")
+        if not modem or type(value) is not dict:
+            raise Refused("needs the setting modem, and values by name", "ev_state")
         try:
             modem.tell(value)
         except ValueError as problem:
@@ -152,7 +154,7 @@ class Commands:
     def do_reading(self, value, source):
         core = self._core
         if (type(value) not in (tuple, list) or not 4 <= len(value) <= 6
-                or value[0] not in _SOURCES):
+                or type(value[0]) is not str or value[0] not in _SOURCES):
             raise Refused("a reading is the name of a meter and three currents", "reading",
                           sorted(_SOURCES))
         name = value[0]
@@ -167,11 +169,17 @@ class Commands:
             if type(number) is not int or not -_ABSURD_DA < number < _ABSURD_DA:
                 raise Refused("currents are whole numbers of 0.1 A", name,
                               [-_ABSURD_DA, _ABSURD_DA])
+        for number, most in zip(value[4:], (_ABSURD_W, _ABSURD_WH)):
+            if number is not None and (type(number) is not int or abs(number) > most):
+                raise Refused("power and energy are whole numbers of W and Wh", name,
+                              [-most, most])
         core.read(_SOURCES[name], amps, watts, wh, _READING_VALID_MS)
 
     # ---- settings, time ----
 
     def do_set(self, value, source):
+        if type(value) not in (tuple, list) or len(value) != 2 or type(value[0]) is not str:
+            raise Refused("set takes the name of a setting and its value", "set")
         key, wanted = value
         core = self._core
         if core.settings.spec(key)[LEVEL] == "install":
@@ -179,14 +187,15 @@ class Commands:
         if key == "mode":
             self.do_mode(wanted, source)
             return
+        wanted = core.settings.check(key, wanted)
         if key == "tz":
             self._check_zone(wanted)
+        if key == "rfid" and wanted == "DeleteAll":
+            self._change("clear", ())
+            wanted = "Disabled"
         core.settings.set(key, wanted)
         if key == "tz":
             core.change_zone()
-        if core.settings.get("rfid") == "DeleteAll":
-            core.settings.set("rfid", "Disabled")
-            self._change("clear", ())
         core.configure()
 
     @staticmethod
@@ -194,7 +203,7 @@ class Commands:
         from evse.clock import Zone
         try:
             Zone(rule)
-        except (ValueError, TypeError):
+        except ValueError:
             raise Refused("tz must be a POSIX rule, as CET-1CEST,M3.5.0,M10.5.0/3", "tz")
 
     def do_timer(self, value, source):
@@ -290,7 +299,7 @@ class Commands:
         if core.charger.c1:
             raise Refused("cards can be changed when nothing charges", "cards")
         try:
-            status = getattr(rare("cards_admin"), what)(core.cards, *arguments)
+            status = getattr(rare("cards_admin"), what)(core.cards, *arguments) or 0
         except OSError:
             raise Refused("the cards could not be written", "cards")
         except TypeError:

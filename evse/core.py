@@ -329,6 +329,8 @@ class Core:
         self.rfid = settings.index("rfid")
         charger.min_da = params.min_da
         charger.max_da = params.max_da
+        if self.override_da:  # what is below a new MIN would be no permission at all
+            self.override_da = max(params.min_da, min(params.max_da, self.override_da))
         contactors = charger.contactors
         contactors.option = settings.index("contact_2")
         contactors.mode = params.mode
@@ -343,6 +345,7 @@ class Core:
         charger = self.charger
         if settings.get("modem") == "Not present":
             charger.modem = None
+            charger.pwm = -1
         else:
             if not charger.modem:
                 from evse.charging.modem import Modem
