@@ -1,86 +1,9 @@
 """One charger as a whole: commands, faults and the way from meter to contactor."""
 
-from array import array
-
-from evse import ticks
+from evse import reasons
 from evse.charging import faults
-from evse.charging.states import STATE_B, STATE_B1, STATE_C
-from evse.core import Core
-from evse.journal import Journal
-from evse.power import allocate
-from evse.settings import Refused, Settings
-from evse.status import Status
-
-FULL = 65536
-MV = {"A": 3281, "B": 2892, "C": 2502, "short": 1723}
-WRAP_SOON = 2 ** 30 - 7000
-
-
-class Bench:
-    """A core with a car whose pilot level the test sets, on simulated time."""
-
-    def __init__(self, settings=None, delay_s=0, now=WRAP_SOON):
-        self.journal = Journal()
-        self.settings = Settings(self.journal.record)
-        self.settings.load({"settings": settings or {}})
-        self.now = now
-        self.core = Core(self.settings, self.journal, allocate, now, delay_s)
-        self._status = Status(self.core, "v4.0.0", "test", 1)
-        self.car = "A"
-        self.house = None
-        self.rcm = False
-        self.proximity = 595
-        self.temperature = 250
-        self.opened = False
-        self._burst = array("i", (0,) * 6)
-        self._ms = 0
-
-    @property
-    def status(self):
-        """The charger's status as of now."""
-        self._status.refresh()
-        return self._status
-
-    def run(self, ms):
-        """Let ``ms`` pass at the firmware's own pace."""
-        core = self.core
-        for _ in range(ms // 10):
-            mv = MV[self.car]
-            burst = self._burst
-            burst[0] = 40
-            burst[1] = burst[2] = mv
-            burst[3] = 0 if core.charger.duty == FULL else 20
-            burst[4] = burst[5] = 164
-            rcm = self.rcm and core.rcm_enabled
-            self.opened = core.sample(burst, rcm, self.now)
-            core.step(self.now)
-            if self._ms % 500 == 0:
-                core.second(self.now, self.proximity, self.temperature, rcm)
-            if self.house is not None and self._ms % 1000 == 0:
-                drawn = core.charger.offered_da if core.charger.c1 else 0
-                core.command("reading", ["mains"] + [self.house + drawn] * 3, "bus")
-            if ticks.due(self.now, core.regulate_due):
-                core.regulate(self.now)
-            self.now = ticks.add(self.now, 10)
-            self._ms += 10
-
-    def charge(self):
-        """Plug a car that asks for energy and let it start."""
-        self.car = "B"
-        self.run(6000)
-        self.car = "C"
-        self.run(2000)
-        assert self.core.charger.state == STATE_C, self.status.reason_text
-        assert self.core.charger.c1
-
-
-def _refused(bench, name, value, source="REST"):
-    try:
-        bench.core.command(name, value, source)
-    except Refused as refusal:
-        return refusal
-    raise AssertionError("not refused: %r" % (value,))
-
+from evse.charging.states import STATE_B, STATE_B1
+from helpers_core import FULL, NOON_S, Bench, drawing, refused, still
 
 SMART = {"mode": "Smart", "mains_met": "Eastron3P", "max": 16}
 
@@ -164,7 +87,7 @@ def test_commands_out_of_range_are_refused_and_change_nothing():
                         ("nonsense", 1), ("set", ("max", 32)), ("set", ("nonsense", 1)),
                         ("reading", ("mains", 1, 2, 3)), ("reading", ("moon", 1, 2, 3)),
                         ("fault", "ignore")):
-        assert _refused(bench, name, value).reason
+        assert refused(bench, name, value).reason
     assert bench.settings.get("max") == 13
     assert bench.core.override_da == 0
     assert bench.status.mode == "Normal"
@@ -172,8 +95,8 @@ def test_commands_out_of_range_are_refused_and_change_nothing():
 
 def test_smart_needs_a_meter_and_solar_is_not_there_yet():
     bench = Bench()
-    assert "mains meter" in _refused(bench, "mode", "Smart").reason
-    assert _refused(bench, "mode", "Solar").field == "mode"
+    assert "mains meter" in refused(bench, "mode", "Smart").reason
+    assert refused(bench, "mode", "Solar").field == "mode"
 
 
 def test_taking_the_meter_away_brings_the_mode_back_to_normal():
@@ -182,11 +105,11 @@ def test_taking_the_meter_away_brings_the_mode_back_to_normal():
     assert bench.status.mode == "Normal"
 
 
-def test_readings_that_are_no_currents_are_refused():
+def test_readings_that_are_no_currents_arerefused():
     bench = Bench({"mains_met": "API"})
     for value in (("mains", 1, 2), ("mains", 1, 2, "3"), ("mains", 1, 2, 3.0),
                   ("mains", 1, 2, 100000), ("mains",), (), 5, None):
-        _refused(bench, "reading", value)
+        refused(bench, "reading", value)
     assert not bench.status.mains_fresh
     bench.core.command("reading", ("mains", 1, 2, 3), "REST")
     assert bench.status.mains_fresh
@@ -250,12 +173,12 @@ def test_an_rcm_line_nobody_enabled_is_ignored():
     bench.charge()
 
 
-def test_reset_of_a_residual_current_that_is_still_there_is_refused():
+def test_reset_of_a_residual_current_that_is_still_there_isrefused():
     bench = Bench({"rcmon": "Enabled"})
     bench.run(1000)
     bench.rcm = True
     bench.run(1000)
-    assert _refused(bench, "fault", "reset", "LCD").field == "fault"
+    assert refused(bench, "fault", "reset", "LCD").field == "fault"
     assert bench.core.charger.faults & faults.RCM_TRIPPED
 
 
