@@ -121,7 +121,8 @@ class Commands:
 
     def do_phases(self, value, source):
         core = self._core
-        if type(value) is not int or value not in (1, 3) or core.settings.get("contact_2") != "Auto":
+        auto = core.settings.get("contact_2") == "Auto"
+        if type(value) is not int or value not in (1, 3) or not auto:
             raise Refused("phases is 1 or 3, with contact_2 Auto", "phases", [1, 3])
         core.charger.contactors.auto = value
         core.record(reasons.PHASES, value)

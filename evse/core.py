@@ -74,9 +74,7 @@ class Core:
         self.rfid_status = 0
         self.rfid_last = ""
         self.palette = array("i", (0, 0x00FF00, 0x00FF00, 0xFFAA00, 0x0000FF))
-        self.stop_reason = reasons.NONE
         self.configured = 0
-        self._charging = False
         self._rcm = False
         self._rcm_quiet = False  # the line has been seen without a fault: there is a sensor
         self._cable_da = cable.UNKNOWN_DA
@@ -104,7 +102,7 @@ class Core:
         self.now = now
         self._rcm = rcm
         if not rcm:
-            self._rcm_quiet = True
+            self._rcm_quiet = self.rcm_enabled
         elif not self._rcm_quiet:
             # A line that has never been quiet is more likely one without a sensor.
             self.charger.faults |= faults.RCM_MISSING
@@ -113,13 +111,7 @@ class Core:
 
     def step(self, now):
         """Run the state machine; returns ms until it needs to run again, inputs unchanged."""
-        charger = self.charger
-        wait = charger.step(now)
-        if charger.c1 != self._charging:
-            self._charging = charger.c1
-            if not charger.c1:
-                self.stop_reason = charger.reason
-        return wait
+        return self.charger.step(now)
 
     # ---- once a second, and on each new reading ----
 
@@ -220,7 +212,7 @@ class Core:
         if charger.modem:
             charger.modem.charged(session.wh, ev_w if ev_w > 0 else guess_w)
         if not charger.c1 and (not charger.plugged or access.state == OFF):
-            session.end(self.stop_reason, self.clock_s)
+            session.end(charger.stop_reason, self.clock_s)
             self.record(reasons.SESSION_ENDED, session.number, session.wh)
             self.finished = session
 
@@ -323,7 +315,6 @@ class Core:
         params.mains_meter = self.mains_meter
         self.rcm_enabled = settings.get("rcmon") == "Enabled"
         if not self.rcm_enabled:
-            self._rcm_quiet = False
             self.fault(faults.RCM_MISSING, False)
         params.normal_mains = settings.get("normal_mains") == "Enabled"
         self.rfid = settings.index("rfid")

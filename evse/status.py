@@ -73,6 +73,8 @@ class Status:
         self.error_id = faults.legacy_id(errors)
         self.error_name = faults.legacy_text(errors)
         self.fault_name = faults.name(errors)
+        timer = core.timer
+        self.timer_words = timer.words(core.clock_s) if timer else ""
         self.reason = charger.reason
         self.reason_text = self._why(charger.reason)
         self.grant_da = regulator.grant_da[0]
@@ -90,11 +92,9 @@ class Status:
         self.pwm1024 = (charger.duty + 32) * 1024 // FULL
         self.uptime_s = core.journal.uptime_s
         self.clock_s = core.clock_s
-        timer = core.timer
         self.timer_mode, self.timer_start, self.timer_stop, self.timer_repeat = (
             core.settings.states["timer"] or ("", 0, 0, 0))
         self.timer_repeat = 1 if self.timer_repeat else 0
-        self.timer_words = timer.words(core.clock_s) if timer else ""
         session = core.session
         self.session_number = session.number
         self.session_wh = session.wh

@@ -51,8 +51,9 @@ class Plug:
     Outputs: ``duty`` (of 65536), ``connect`` (pilot), ``c1``, ``c2`` (contactors), ``state`` and
     ``state_since``, ``reason`` (why it does not charge), ``offered_da`` (0 when nothing is
     offered), ``plugged`` (a car is thought to be there), ``wants`` (and could be admitted),
-    ``charging``, ``switched_at`` (tick at which contactor 1 last closed or opened), ``woke`` (step
-    of the ladder that woke this car, -1 none yet), ``stepped_at``.
+    ``charging``, ``switched_at`` (tick at which contactor 1 last closed or opened),
+    ``stop_reason`` (why state C was last left), ``woke`` (step of the ladder that woke this car,
+    -1 none yet), ``stepped_at``.
     """
 
     def __init__(self, pilot, record):
@@ -76,6 +77,7 @@ class Plug:
         self.state = STATE_A
         self.state_since = 0
         self.reason = reasons.NONE
+        self.stop_reason = reasons.NONE
         self.offered_da = 0
         self.plugged = False
         self.wants = False
@@ -168,6 +170,8 @@ class Plug:
         self.state = state
         self.state_since = now
         self.reason = reason
+        if before == STATE_C:
+            self.stop_reason = reason
         if state == STATE_C:
             self.c1 = before == STATE_B
             self.contactors.c1_count += 1
