@@ -23,9 +23,11 @@ DRIVE = (
     ("fault", ("reset",)),
     ("reading", (("mains", 1, 2, 3), ["ev", -1, 0, 9999], ("ev", 1, 2, 3, 230, 1),
                  ("ev", None, None, None, 2300, 4_000_000_000), ("mains", 1, 2, 3, None, 7))),
-    ("timer", (None, ("Normal", 0, 0, 0), ("Smart", "", "", 0), (3, NOON_S + 99, NOON_S + 999, 1),
+    ("timer", (None, ("Normal", 0, 0, 0), ("Smart", "", "", 0),
+               (3, NOON_S + 99, NOON_S + 999, 1),
                ["Normal", "2026-09-22T13:00", "2026-09-23T13:00", True])),
-    ("set", (("contact_2", "solar off"), ("contact_2", "Auto"), ("mode", "Smart"), ["mode", "Off"])),
+    ("set", (("contact_2", "solar off"), ("contact_2", "Auto"), ("mode", "Smart"),
+             ["mode", "Off"])),
 )
 INSTALL = (
     ("pwm", (-1, 0, 51, 1024)),
@@ -78,9 +80,9 @@ WRONG = (
              (("a", "b"), 1), ({}, 1), ("wifi_ssid", "x" * 33), ("wifi_ssid", 5),
              ("trust_lan", True))),
 )
-GARBAGE = (None, True, False, -1, 0, 1, 3.5, 1e300, 1 << 70, "", "x", "\x00", b"", b"reset", (), [],
-           {}, (1,), ("a",) * 4, [[]] * 4, (None,) * 4, {"name": 1}, (("a", "b"), "c"), object(),
-           len, Exception, range(4), iter(()))
+GARBAGE = (None, True, False, -1, 0, 1, 3.5, 1e300, 1 << 70, "", "x", "\x00", b"", b"reset", (),
+           [], {}, (1,), ("a",) * 4, [[]] * 4, (None,) * 4, {"name": 1}, (("a", "b"), "c"),
+           object(), len, Exception, range(4), iter(()))
 
 
 def bench(settings=None, clock_s=NOON_S):
