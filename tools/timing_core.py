@@ -26,7 +26,7 @@ class CoreRig(Rig):
         self.regulating = True
         self._delay_s = delay_s
         self._second_at = 0
-        super().__init__(rig.rng.below(1 << 24), False, False)
+        super().__init__(rig.rng.below(1 << 24), False, rig.jump)
         self.board = rig.board
 
     def _build(self):
@@ -46,7 +46,8 @@ class CoreRig(Rig):
             core.second(tick, _CABLE_MV, self.temperature_dc, False)
         if self.regulating and ticks.due(tick, core.regulate_due):
             core.regulate(tick)
-        return core.step(tick)
+        wait = min(core.step(tick), self._second_at - self.t)
+        return min(wait, ticks.diff(core.regulate_due, tick)) if self.regulating else wait
 
     def permit(self, da, ms=0, reason=0):
         """The regulator permits here."""

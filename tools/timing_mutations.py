@@ -20,8 +20,8 @@ _FAILED = re.compile(r"^FAILED tests/unit/(\S+?)\.py::(\w+)\[", re.MULTILINE)
 
 MUTATED = """## Mutations
 
-Each of these lines was broken alone, in a copy of the tree, and the unit tests of %s run there on
-CPython until %d had failed.
+Each of these lines was broken alone, in a copy of the tree, and the unit tests of
+%s run there on CPython until %d had failed.
 
 | broken | line | tests that fail |
 |---|---|---|

@@ -41,7 +41,7 @@ class Rig:
         self.t = 0
         # Every third repetition crosses the wrap of the ticks, at a place of its own.
         self._base = ticks.MASK - rng.below(20_000) if rng.one_in(3) else rng.below(ticks.MASK)
-        self._jump = jump
+        self.jump = jump
         self.log = []
         self.trace = []
         self.c1 = self.c2 = False
@@ -206,7 +206,7 @@ class Rig:
         self.wait = wait = self.decide(self.now())
         charger = self.charger
         self._apply(charger.c1, charger.c2, charger.duty, charger.connect)
-        if self._jump and wait > 3 * _NEAR_MS and self.t >= self._busy:
+        if self.jump and wait > 3 * _NEAR_MS and self.t >= self._busy:
             target = min(self.t + wait, end) - _NEAR_MS
             if target > self._timer + TICK_MS and self._calm():
                 self._timer += (target - self._timer) // TICK_MS * TICK_MS

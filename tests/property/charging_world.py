@@ -322,8 +322,8 @@ class World:
         self.rule(self._rested, "closes only after the car was seen at rest")
         self.rule(self.car is not None and self.car.diode, "closes only with a diode")
         self.rule(not charger.faults & faults.BLOCKING, "closes without a fault")
-        self.rule(self.settings.states["access"] == 1, "closes with access")
-        self.rule(getattr(charger, "locked", True), "closes with the plug locked")
+        self.rule(self.core.access.state == 1, "closes with access")
+        self.rule(charger.locked, "closes with the plug locked")
         self.rule(charger.grant_da >= max(charger.min_da, 60), "closes with a grant")
         self.rule(self.core.regulator.grant_da[0] >= self.settings.get("min") * 10,
                   "closes when the regulator grants")

@@ -225,7 +225,7 @@ def good(world):
 
 
 TestStation = Station.TestCase
-TestStation.settings = settings(max_examples=40, stateful_step_count=30, deadline=None,
+TestStation.settings = settings(max_examples=120, stateful_step_count=40, deadline=None,
                                 derandomize=True, phases=PHASES)
 
 

@@ -1,6 +1,7 @@
 """The timing of the plug in its short form, and the tool that measures it."""
 
 import pytest
+
 import timing
 import timing_table
 from twin import firmware
@@ -30,7 +31,7 @@ def test_stalls_make_a_difference(results):
     assert max(stalls) > max(quiet)
 
 
-@pytest.mark.parametrize("key", ["car_ignores", "wake_first", "no_path"])
+@pytest.mark.parametrize("key", ["car_ignores", "wake_first", "power_return"])
 def test_leaving_out_idle_cycles_changes_nothing(sim_build, key):
     row = next(row for row in timing_table.rows() if row.key == key)
     jumping = timing.measure(row, 3, sim_build)
