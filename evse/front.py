@@ -34,6 +34,7 @@ class Front:
         self._core = core
         self._switch = switch.Switch()
         self._card = None
+        self._missed = 0  # readings in a row that found no card
         self._rgb = -1
         self._flash = 0
         self._flashed = 0
@@ -122,9 +123,14 @@ class Front:
         core = self._core
         rom = self._board.read_card()
         if rom is None:
-            self._card = None
-            core.rfid_status = 0
+            # Neither one bad reading nor a switch pressed on the same line is a card taken away.
+            if not self._board.switch_pressed():
+                self._missed += 1
+            if self._missed > 1:
+                self._card = None
+                core.rfid_status = 0
             return
+        self._missed = 0
         card = card_id(rom)
         if card == self._card:
             return
