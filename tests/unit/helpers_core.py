@@ -4,6 +4,7 @@ import json
 from array import array
 
 from evse import ticks
+from evse.charging import faults
 from evse.charging.states import STATE_C
 from evse.core import Core
 from evse.front import Front
@@ -148,6 +149,7 @@ class Bench:
             core.new_clock_s = 0
         if self.storage:
             self.storage.second(core)
+            core.fault(faults.STORAGE, self.storage.failed)
         if self._ms % 1000:
             return
         if self.clock_s:
