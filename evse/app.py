@@ -134,7 +134,7 @@ class App:
 
     def save(self):
         """Write the settings before the board is restarted."""
-        self.storage.save(self.core.session)
+        self.storage.save(self.core)
 
     def _all_alive(self, now):
         """True when control, regulator and, if used, the bus have run lately."""

@@ -45,26 +45,29 @@ class FlashLog:
         self.used = 0
         self._live = 0  # first slot after the mark
         self._sector = 0  # the next one to erase
-        for end, kind, _ in self._walk(0, self._all):
+        for end, kind, payload in self._walk(0, self._all):
             if kind == _MARK:
-                self._live = end
+                self._live = end - 1 if payload else end
 
     def records(self):
         """Yield (kind, bytes) of each record since the last ``reset``, oldest first."""
         for _, kind, payload in self._walk(self._live, self.used):
-            if kind != _MARK:
-                yield kind, payload
+            if kind != _MARK or payload:  # a mark's is the session it was to keep
+                yield kind or SESSION, payload
 
     def append(self, kind, payload):
         """Program one record of at most LONGEST bytes; False when the log is full."""
         return self._program(kind, payload, self.room)
 
-    def reset(self):
-        """Forget the records, which are in files by now. Programs a mark, erases nothing."""
-        if self._live < self.used:
+    def reset(self, kept=b""):
+        """Forget the records, which are in files by now. Programs a mark, erases nothing.
+
+        ``kept`` is a session's record of one slot that is not forgotten, wherever the power fails.
+        """
+        if self._live < self.used or kept:
             # Without room for a mark there are no records either, only remains of a torn erase.
-            self._program(_MARK, b"", self._all)
-            self._live = self.used
+            done = self._program(_MARK, kept, self._all)
+            self._live = self.used - 1 if kept and done else self.used
 
     def erase_step(self):
         """Erase one sector of forgotten records; True while more is to do. Stalls the chip.

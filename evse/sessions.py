@@ -49,7 +49,7 @@ def unpack(buf, at, session):
     (_, session.number, session.start, session.seconds, session.charging_s, session.wh,
      session.solar_wh, digits, card, session.by, session.reason, flags, session.woke,
      session.phases, session.peak_da) = struct.unpack_from(_FORMAT, record, 0)
-    session.card = hexlify(card).decode()[:digits]
+    session.card = hexlify(card).decode()[:digits].upper()
     session.estimated = bool(flags & _ESTIMATED)
     session.interrupted = bool(flags & _INTERRUPTED)
     return True

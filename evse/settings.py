@@ -203,20 +203,23 @@ class Settings:
         """Take over a stored document; what does not fit is dropped one by one and journalled."""
         values = document.get("settings")
         if type(values) is dict:
-            # max comes first, because min is checked against it.
-            for key in sorted(values, reverse=True, key=lambda key: (key == "max", key)):
+            for key in values:
                 try:
-                    self._values[key] = self.check(key, values[key])
+                    self._values[key] = check(self.spec(key), values[key])
                 except Refused:
                     self._record(reasons.SETTING_DROPPED, self._index(key))
+            # Only now, because both may be new.
+            if self._values["min"] > self._values["max"]:
+                self._values["min"] = self.spec("min")[DEFAULT]
+                self._record(reasons.SETTING_DROPPED, self._index("min"))
         if document.get("access") in (0, 1, 2):
             self.states["access"] = document["access"]
         card = document.get("card")
         if type(card) is str and len(card) <= 14:
             self.states["card"] = card
-        timer = document.get("timer")
-        if _is_timer(timer):
-            self.states["timer"] = tuple(timer)
+        timer = document.get("timer", 0)
+        if timer is None or _is_timer(timer):
+            self.states["timer"] = timer and tuple(timer)
         wear = document.get("wear")
         if type(wear) is list and len(wear) == 2 and type(wear[0]) is type(wear[1]) is int:
             self.states["wear"] = tuple(wear)

@@ -50,50 +50,62 @@ class Storage:
     def _fold(self):
         """Take over what the log kept when the power failed."""
         settings = self._settings
-        found = False
+        values = {}
+        document = {"settings": values}
         for kind, payload in self._log.records():
             if kind == SETTING or kind == STATE:
                 try:
-                    document = json.loads(payload)
+                    (values if kind == SETTING else document).update(json.loads(payload))
+                    settings.changed = True
                 except ValueError:
                     continue
-                settings.load({"settings": document} if kind == SETTING else document)
-                found = settings.changed = True
-        found = self._sessions.fold(self._log.records()) or found
-        if found:
-            settings.save()
+        # All at once: MIN and MAX are judged together, in whatever order they were changed.
+        settings.load(document)
+        self._sessions.fold(self._log.records())
+        settings.save()
         self._log.reset()
 
     def second(self, core):
         """Write what is due; call it about once a second."""
         now_s = core.journal.uptime_s
+        settings = self._settings
+        closed = core.charger.c1
+        due = not closed and now_s - self._saved_s >= _EVERY_S
         try:
-            if core.charger.c1:
-                sparing = self._log and self._log.used > _SPARING_SLOTS
+            if core.finished and not closed and (due or not self.failed):
+                self._keep(core)
+            sparing = self._log and self._log.used > _SPARING_SLOTS
+            if settings.changed and due:
+                self._saved_s = now_s
+                self.save(core)
+            elif closed or settings.fresh:
                 if now_s - self._noted_s >= (_SPARING_S if sparing else _EVERY_S):
                     self._noted_s = now_s
                     self._note(core.session)
-                return
-            if core.finished:
-                self._sessions.add(core.finished)
-                core.finished = None
-                if not self._settings.changed:
-                    self._forget(core.session)
-            if self._settings.changed and now_s - self._saved_s >= _EVERY_S:
-                self._saved_s = now_s
-                self.save(core.session)
-            elif self._log and not core.charger.plugged and not self._settings.changed:
+            elif self._log and not core.charger.plugged and not settings.changed:
                 self._log.erase_step()
         except OSError:
             self._fail(3)
 
-    def save(self, session):
+    def _keep(self, core):
+        """Write a session that is over; one that cannot be written now is tried once a minute."""
+        try:
+            self._sessions.add(core.finished)
+            core.finished = None
+            self.failed = False
+            if not self._settings.changed:
+                self._forget(core)
+        except OSError:
+            self._saved_s = core.journal.uptime_s
+            self._fail(3)
+
+    def save(self, core):
         """Write the settings now. Blocks: never with a contactor closed, unless all is lost."""
         try:
-            self._note(session)
+            self._note(core.session)
             self._settings.save()
-            self._forget(session)
-            self.failed = False
+            self._forget(core)
+            self.failed = core.finished is not None
         except OSError:
             self._fail(3)
 
@@ -132,12 +144,11 @@ class Storage:
                 return
             settings.fresh.pop(0)
 
-    def _forget(self, session):
-        """All that the log holds is in files, save a session that goes on."""
+    def _forget(self, core):
+        """All that the log holds is in files, save a session that goes on or was not taken."""
         if self._log:
-            self._log.reset()
-            if session.active:
-                self._log.append(SESSION, pack(session))
+            session = core.finished or core.session
+            self._log.reset(pack(session) if session.active or core.finished else b"")
 
     def _fail(self, what):
         if not self.failed:

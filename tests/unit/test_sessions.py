@@ -15,7 +15,7 @@ from evse.sessions_csv import months_csv, sessions_csv
 PATH = "/tmp/microevse_sessions_test"
 ZONE = Zone("CET-1CEST,M3.5.0,M10.5.0/3")
 NOW = ZONE.parse("2027-03-05T18:30")
-CARDS = ("04aabbccddee01", "04aabbccddee02", "1122334455aa", "")
+CARDS = ("04AABBCCDDEE01", "04AABBCCDDEE02", "1122334455AA", "")
 
 
 def fresh(path=PATH):
@@ -373,12 +373,12 @@ def test_the_table_of_sessions():
     sessions.add(ended(4, 1000, CARDS[2]))
     assert lines(sessions_csv(sessions, ZONE, names)) == [
         head,
-        ('1,2027-03-05T18:30,2027-03-05T19:30,3600,3600,12.345,6.173,04aabbccddee01,"Anna",'
+        ('1,2027-03-05T18:30,2027-03-05T19:30,3600,3600,12.345,6.173,04AABBCCDDEE01,"Anna",'
          "by card,the car was unplugged,0,16.1,,0,0"),
-        ('2,2027-03-28T01:30,2027-03-28T03:30,3600,3600,0.050,0.025,04aabbccddee02,'
+        ('2,2027-03-28T01:30,2027-03-28T03:30,3600,3600,0.050,0.025,04AABBCCDDEE02,'
          '"Bo ""the"" Boss, jr",by card,the car was unplugged,3,16.1,0,1,0'),
         "3,,,3600,3600,0.000,0.000,,,stopped by command,,0,16.1,,0,1",
-        ('4,2027-03-05T18:30,2027-03-05T19:30,3600,3600,1.000,0.500,1122334455aa,"",'
+        ('4,2027-03-05T18:30,2027-03-05T19:30,3600,3600,1.000,0.500,1122334455AA,"",'
          "by card,the car was unplugged,0,16.1,,0,0"),
         ""]
     for piece in sessions_csv(sessions, ZONE, names):
@@ -395,11 +395,11 @@ def test_sums_by_month_and_card():
     head = "month,card,name,sessions,charging_s,kwh,solar_kwh"
     assert lines(months_csv(sessions, ZONE, names)) == [
         head,
-        ',04aabbccddee01,"Anna",1,3600,0.007,0.004',
+        ',04AABBCCDDEE01,"Anna",1,3600,0.007,0.004',
         "2027-03,,,1,3600,0.100,0.050",
-        '2027-03,04aabbccddee01,"Anna",1,3600,1.000,0.500',
-        '2027-04,04aabbccddee01,"Anna",2,7200,5.000,2.500',
-        '2027-04,04aabbccddee02,"Bo ""the"" Boss, jr",1,3600,4.000,2.000',
+        '2027-03,04AABBCCDDEE01,"Anna",1,3600,1.000,0.500',
+        '2027-04,04AABBCCDDEE01,"Anna",2,7200,5.000,2.500',
+        '2027-04,04AABBCCDDEE02,"Bo ""the"" Boss, jr",1,3600,4.000,2.000',
         ""]
     assert lines(months_csv(fresh(), ZONE, names)) == [head, ""]
 
