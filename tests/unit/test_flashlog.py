@@ -441,3 +441,36 @@ def test_a_second_cut_while_recovering():
                 except Cut:
                     pass
                 _survives(flash, promised)
+
+
+def test_a_record_kept_by_a_reset_is_there_wherever_the_power_fails():
+    kept = b"k" * 56
+    budget = 0
+    cut = True
+    while cut:
+        flash = Flash()
+        log = FlashLog(flash)
+        log.append(SETTING, b"old")
+        log.append(SESSION, b"s" * 56)
+        flash.budget = budget
+        try:
+            log.reset(kept)
+            cut = False
+            assert list(log.records()) == [(SESSION, kept)]
+        except Cut:
+            pass
+        flash.budget = None
+        found = list(FlashLog(flash).records())
+        if cut:
+            assert found[:2] == [(SETTING, b"old"), (SESSION, b"s" * 56)] or \
+                found == [(SESSION, kept)], budget
+        budget += 1
+    log = FlashLog(flash)
+    assert list(log.records()) == [(SESSION, kept)]
+    log.append(STATE, b"after")
+    assert list(FlashLog(flash).records()) == [(SESSION, kept), (STATE, b"after")]
+    assert not log.erase_step()
+    log.reset()
+    assert list(FlashLog(flash).records()) == []
+    erase_all(log)
+    assert bytes(flash.data) == b"\xff" * flash.size

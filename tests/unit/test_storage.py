@@ -1,0 +1,681 @@
+"""What outlives a power cut, and that no contactor waits for flash: on littlefs and a raw log."""
+
+import os
+
+import evse.sessions
+import vfs
+from evse import cards_admin, reasons
+from evse.cards import Cards
+from evse.charging import faults
+from evse.flashlog import SESSION, FlashLog
+from evse.sessions import Sessions
+from evse.settings import TABLE
+from evse.storage import Storage
+from helpers_core import NOON_S, Bench, drawing
+
+BLOCK = 4096
+BLOCKS = 16
+ROOT = "/lfs"
+ANNA = "04A1B2C3D4E5F6"
+SETTINGS = {"max": 16, "ev_meter": "Eastron3P", "contact_2": "Always On"}
+
+
+class Flash:
+    """File system and log of one charger.
+
+    ``ops`` lists what was done: ("file" or "log", position, bytes or None for an erase, and
+    whether a contactor was closed). ``failing`` says which of them raise.
+    """
+
+    def __init__(self, image=None, sectors=4):
+        self.files, self.raw = image or (bytearray(BLOCKS * BLOCK), bytearray(sectors * BLOCK))
+        self.ops = []
+        self.failing = ()
+        self.closed = lambda: False
+        if not image:
+            self.raw[:] = b"\xff" * len(self.raw)
+            vfs.VfsLfs2.mkfs(self)
+            self.ops = []
+
+    def image(self):
+        return bytearray(self.files), bytearray(self.raw)
+
+    def _done(self, kind, at, data):
+        if kind in self.failing:
+            raise OSError(5)
+        self.ops.append((kind, at, data, self.closed()))
+        put(self, kind, at, data)
+
+    # littlefs
+
+    def readblocks(self, block, buf, offset=0):
+        at = block * BLOCK + offset
+        buf[:] = self.files[at : at + len(buf)]
+
+    def writeblocks(self, block, buf, offset=0):
+        self._done("file", block * BLOCK + offset, bytes(buf))
+
+    def ioctl(self, op, block):
+        if op == 4:
+            return BLOCKS
+        if op == 5:
+            return BLOCK
+        if op == 6:
+            self._done("file", block * BLOCK, None)
+        return 0
+
+
+class Log:
+    """The log partition of a Flash."""
+
+    def __init__(self, flash):
+        self._flash = flash
+        self.size = len(flash.raw)
+
+    def read(self, at, buf):
+        buf[:] = self._flash.raw[at : at + len(buf)]
+
+    def program(self, at, data):
+        self._flash._done("log", at, bytes(data))
+
+    def erase(self, at):
+        self._flash._done("log", at, None)
+
+
+def put(flash, kind, at, data):
+    """Let ``data`` be written, None erase."""
+    target = flash.files if kind == "file" else flash.raw
+    if data is None:
+        target[at : at + BLOCK] = b"\xff" * BLOCK
+    elif kind == "file":
+        target[at : at + len(data)] = data
+    else:
+        for i in range(len(data)):
+            target[at + i] &= data[i]
+
+
+def start(flash, settings=None, part=True, **keywords):
+    """Mount and start; whatever was mounted before has lost its power."""
+    try:
+        vfs.umount(ROOT)
+    except OSError:
+        pass
+    vfs.mount(vfs.VfsLfs2(flash), ROOT)
+    bench = Bench(settings, path=ROOT + "/settings.json", clock_s=NOON_S, storage=lambda own, record:
+                  Storage(own, record, ROOT, Log(flash) if part else None), **keywords)
+    bench.meter = drawing
+    flash.closed = lambda: bench.core.charger.c1
+    return bench
+
+
+def cut(flash):
+    """The power fails now; returns the flash as the next start finds it."""
+    return Flash(flash.image())
+
+
+def sessions():
+    """(number, wh, interrupted) of all sessions in the files."""
+    return [(it.number, it.wh, it.interrupted) for it in Sessions(ROOT + "/sessions.bin").records()]
+
+
+def written(flash, kind="file", closed=None):
+    """What was done to ``kind``; with ``closed``, only while a contactor was or was not closed."""
+    return [op for op in flash.ops if op[0] == kind and closed in (None, op[3])]
+
+
+def forbidden(flash):
+    """Writes of files and erases while a contactor was closed."""
+    return [op for op in flash.ops if op[3] and (op[0] == "file" or op[2] is None)]
+
+
+# ---- while it charges ----
+
+def test_settings_changed_while_charging_survive_a_cut_without_a_file_being_written():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    bench.run(3000)
+    del flash.ops[:]
+    bench.command("set", ("max", 10), "LCD")
+    bench.command("set", ("contact_2", "Always Off"))
+    bench.command("set", ("wifi_ssid", "Hütte \"5\""), "LCD")
+    bench.obedient = True
+    bench.run(61000)
+    assert forbidden(flash) == []
+    again = start(cut(flash), None)
+    assert (again.settings.get("max"), again.settings.get("contact_2")) == (10, "Always Off")
+    assert again.settings.get("wifi_ssid") == "Hütte \"5\""
+
+
+def test_what_is_logged_is_in_the_file_after_the_next_start():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    bench.command("set", ("mains", 33), "LCD")
+    bench.run(62000)
+    flash = cut(flash)
+    start(flash)
+    flash = cut(flash)
+    flash.raw[:] = b"\xff" * len(flash.raw)  # another log, empty
+    assert start(flash).settings.get("mains") == 33
+
+
+def test_no_file_is_written_and_nothing_erased_while_a_contactor_is_closed():
+    flash = Flash()
+    bench = start(flash, dict(SETTINGS, rfid="EnableAll"))
+    bench.obedient = True
+    bench.core.cards = Cards(ROOT + "/cards.csv")
+    cards_admin.add(bench.core.cards, ANNA)
+    for number in range(3):
+        bench.charge()
+        for step in range(4):
+            bench.command("set", ("mains", 20 + 4 * number + step), "LCD")
+            bench.command("timer", ("Normal", bench.clock_s, bench.clock_s + 7200, 0), "LCD")
+            bench.run(31000)
+        bench.command("access", "Pause")
+        bench.run(5000)
+        bench.command("access", "On")
+        bench.until(lambda: bench.core.charger.c1)
+        bench.run(2000)
+        bench.unplug()
+    assert len(written(flash, "log", True)) >= 9
+    assert forbidden(flash) == []
+    assert len(written(flash, "file")) > 10
+    assert [s[0] for s in sessions()] == [1, 2, 3]
+
+
+def test_the_log_is_programmed_at_most_once_a_minute():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    counts = []
+    for minute in range(10):
+        del flash.ops[:]
+        bench.run(60000)
+        counts.append(len(written(flash, "log")))
+    assert min(counts) == 1
+    assert max(counts) <= 3  # the first minute has the wear's count as well
+    assert sum(counts) <= 13
+
+
+def test_a_log_that_fills_up_is_used_sparingly():
+    flash = Flash(sectors=16)
+    log = FlashLog(Log(flash))
+    for _ in range(801):
+        log.append(SESSION, b"old")
+    log.reset()
+    bench = start(flash, SETTINGS)
+    storage, bench.storage = bench.storage, None
+    bench.charge()
+    bench.storage = storage  # with a car there nothing is erased
+    bench.run(61000)
+    del flash.ops[:]
+    bench.run(590000)
+    assert len(written(flash, "log")) == 1
+    bench.run(600000)
+    assert len(written(flash, "log")) == 2
+
+
+def test_a_session_that_is_cut_off_is_kept_as_interrupted():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    bench.run(150000)
+    wh = bench.status.session_wh
+    flash = cut(flash)
+    again = start(flash, SETTINGS)
+    (number, found, interrupted), = sessions()
+    assert (number, interrupted) == (1, True)
+    assert wh - 185 <= found <= wh, (found, wh)  # a minute at 11 kW
+    lines = list(again.status.sessions_csv())
+    assert lines[1].startswith("1,2026-09-22T14:00,") and lines[1].endswith(",1\n"), lines[1]
+    again.charge()
+    again.run(2000)
+    assert again.core.session.number == 2
+    again.unplug()
+    assert [s[0] for s in sessions()] == [1, 2]
+
+
+def test_a_session_s_end_is_written_at_once_and_once():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    bench.run(70000)
+    bench.unplug()
+    wh = bench.status.session_wh
+    assert sessions() == [(1, wh, False)]
+    flash = cut(flash)
+    start(flash)
+    assert sessions() == [(1, wh, False)]
+    bench = start(cut(flash))
+    assert sessions() == [(1, wh, False)]
+    assert bench.core.session_number == 1
+
+
+def test_the_second_of_two_sessions_in_a_hurry_replaces_nothing():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.obedient = True
+    for number in range(1, 4):
+        bench.charge()
+        bench.run(500)
+        bench.command("access", "Off")
+        bench.run(1000)
+        bench.command("access", "On")
+        bench.unplug()
+    assert [s[0] for s in sessions()] == [1, 2, 3]
+
+
+def test_names_of_cards_come_with_the_sessions():
+    flash = Flash()
+    bench = start(flash, dict(SETTINGS, rfid="EnableAll"))
+    bench.core.cards = Cards(ROOT + "/cards.csv")
+    cards_admin.add(bench.core.cards, ANNA, "Anna")
+    bench.command("access", "Off")
+    bench.command("swipe", ANNA, "card")
+    bench.charge()
+    bench.unplug()
+    for lines in (list(bench.status.sessions_csv()), list(bench.status.months_csv())):
+        assert '"Anna"' in lines[-1], lines
+
+
+# ---- no old value wins ----
+
+def test_a_timer_cancelled_while_charging_does_not_come_back():
+    flash = Flash()
+    bench = start(flash, dict(SETTINGS, tz="UTC0"))
+    bench.run(2000)
+    bench.command("timer", ("Normal", NOON_S, NOON_S + 7200, 0))
+    bench.run(61000)
+    flash = cut(flash)
+    bench = start(flash, SETTINGS)
+    assert bench.settings.states["timer"]
+    bench.charge()
+    bench.command("mode", "Normal")
+    bench.run(61000)
+    assert bench.core.charger.c1
+    again = start(cut(flash))
+    assert again.settings.states["timer"] is None
+    again.run(2000)
+    assert again.status.timer_words == ""
+
+
+def test_min_and_max_come_back_in_whatever_order_they_were_changed():
+    for first, changes in (((6, 13), (("min", 10), ("max", 32), ("min", 16))),
+                           ((16, 32), (("max", 20), ("min", 6), ("max", 10))),
+                           ((16, 32), (("min", 6), ("max", 10), ("min", 8))),
+                           ((6, 32), (("min", 16), ("max", 20), ("min", 6), ("max", 10)))):
+        flash = Flash()
+        bench = start(flash, {"min": first[0], "max": first[1]})
+        bench.settings.changed = True
+        bench.run(1000)
+        bench.charge()
+        for change in changes:
+            bench.command("set", change, "LCD")
+        wanted = bench.settings.get("min"), bench.settings.get("max")
+        bench.run(62000)
+        again = start(cut(flash))
+        assert (again.settings.get("min"), again.settings.get("max")) == wanted, (first, changes)
+
+
+def test_a_change_back_and_forth_ends_with_the_last():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    for mains in (30, 31, 25, 32, 25):  # 25 is the default
+        bench.command("set", ("mains", mains), "LCD")
+        bench.run(62000)
+        assert start(cut(flash)).settings.get("mains") == mains
+        vfs.umount(ROOT)
+        vfs.mount(vfs.VfsLfs2(flash), ROOT)
+    bench.unplug()
+    bench.run(61000)
+    assert start(cut(flash)).settings.get("mains") == 25
+
+
+class Watch:
+    """A storage whose calls are noted: what was known when, and what flash had taken of it."""
+
+    def __init__(self, storage, settings, flash):
+        self._storage = storage
+        self._settings = settings
+        self._flash = flash
+        self.entries = []
+        self._checkpoint = (0, 0)
+
+    def __getattr__(self, name):
+        return getattr(self._storage, name)
+
+    def second(self, core):
+        before = len(self._flash.ops)
+        self._storage.second(core)
+        session = core.finished or core.session
+        if len(self._flash.ops) > before and session.number:
+            self._checkpoint = session.number, session.wh
+        self.entries.append((len(self._flash.ops), self.values(), not self._settings.fresh,
+                             self._checkpoint, core.finished is None and not session.active))
+
+    def values(self):
+        values = dict(self._settings.states)
+        for setting in TABLE:
+            values[setting[0]] = self._settings.get(setting[0])
+        return values
+
+
+def life(bench):
+    """Two sessions, with all that people do to a charger meanwhile."""
+    bench.obedient = True
+    bench.run(2000)
+    bench.command("set", ("mains", 30), "LCD")
+    bench.run(1000)
+    bench.charge()
+    bench.command("set", ("mains", 31), "LCD")
+    bench.command("set", ("min", 8), "LCD")
+    bench.command("set", ("max", 32), "LCD")
+    bench.command("timer", ("Normal", bench.clock_s, bench.clock_s + 7200, 0))
+    bench.run(62000)
+    bench.command("set", ("mains", 32), "LCD")
+    bench.command("set", ("min", 16), "LCD")
+    bench.command("mode", "Normal")
+    bench.run(62000)
+    bench.command("access", "Pause")
+    bench.run(20000)
+    bench.command("set", ("mains", 33), "LCD")
+    bench.run(45000)
+    bench.command("access", "On")
+    bench.until(lambda: bench.core.charger.c1)
+    bench.command("set", ("max", 20), "LCD")
+    bench.run(62000)
+    bench.unplug()
+    bench.run(62000)
+    bench.command("set", ("mains", 25), "LCD")
+    bench.charge()
+    bench.run(30000)
+    bench.unplug()
+    bench.run(10000)
+
+
+def test_a_power_cut_at_any_moment():
+    flash = Flash()
+    image = flash.image()
+    bench = start(flash)
+    bench.storage = watch = Watch(bench.storage, bench.settings, flash)
+    for setting in SETTINGS.items():
+        bench.command("set", setting, "LCD")
+    life(bench)
+    ops = list(flash.ops)
+    assert forbidden(flash) == []
+    assert len([op for op in ops if op[0] == "log" and op[2] is None]) >= 1
+    assert len(ops) > 60, len(ops)
+    now = Flash(image)
+    for index in range(len(ops) + 1):
+        torn = Flash(now.image())
+        if index < len(ops):
+            kind, at, data, _ = ops[index]
+            whole = BLOCK if data is None else len(data)
+            half = b"\xff" * (whole // 2) if data is None else data[: whole // 2]
+            target = torn.files if kind == "file" else torn.raw
+            if data is None:
+                target[at : at + whole // 2] = half
+            else:
+                put(torn, kind, at, half)
+            put(now, kind, at, data)
+        judge(torn, watch.entries, index)
+        if index % 9 == 0:
+            # The power fails once more, while the next start takes the log over.
+            again = list(torn.ops)
+            second = Flash(torn.before)
+            for kind, at, data, _ in again:
+                put(second, kind, at, data and data[: len(data) // 2])
+                judge(Flash(second.image()), watch.entries, index)
+                put(second, kind, at, data)
+
+
+def judge(flash, entries, index):
+    """Start from ``flash``, which lost its power before op ``index`` was whole."""
+    flash.before = flash.image()
+    durable = None
+    allowed = {}
+    checkpoint = (0, 0)
+    for count, values, whole, marked, over in entries:
+        if count <= index:
+            checkpoint = marked
+            if whole:
+                durable = values
+                allowed = {}
+        for key in values:
+            allowed.setdefault(key, []).append(values[key])
+        if count > index:
+            break
+    bench = start(flash)
+    found = Watch(None, bench.settings, flash).values()
+    if durable:
+        for key in found:
+            assert found[key] in allowed[key], "op %d: %s is %r, not one of %r" % (
+                index, key, found[key], allowed[key])
+    known = sessions()
+    numbers = [number for number, _, _ in known]
+    assert numbers == list(range(1, len(numbers) + 1)), (index, numbers)
+    number, wh = checkpoint
+    assert len(known) >= number, (index, known, checkpoint)
+    if number:
+        assert known[number - 1][1] >= wh, (index, known, checkpoint)
+    assert bench.core.session_number == len(known)
+
+
+# ---- flash that fails, and flash that is full ----
+
+def test_a_failing_log_is_a_fault_that_stops_nothing():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    bench.run(30000)
+    flash.failing = ("log",)
+    bench.command("set", ("mains", 35), "LCD")
+    bench.run(62000)
+    assert bench.status.faults & faults.STORAGE
+    assert bench.status.fault_name == "Storage Failure"
+    assert bench.codes().count(reasons.STORAGE) == 1
+    assert bench.core.charger.c1
+    bench.run(62000)
+    assert bench.core.charger.c1
+    flash.failing = ()
+    bench.unplug()
+    bench.run(62000)
+    assert not bench.status.faults & faults.STORAGE
+    assert sessions()[-1][0] == 1
+    assert start(cut(flash)).settings.get("mains") == 35
+
+
+def test_failing_files_are_a_fault_and_what_was_to_be_written_is_not_lost():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.run(62000)
+    flash.failing = ("file",)
+    bench.command("set", ("mains", 35), "LCD")
+    bench.run(3000)
+    assert bench.status.faults & faults.STORAGE
+    assert start(cut(flash)).settings.get("mains") == 35  # the log has it
+    vfs.umount(ROOT)
+    vfs.mount(vfs.VfsLfs2(flash), ROOT)
+    bench.charge()
+    bench.run(3000)
+    bench.unplug()
+    bench.run(5000)
+    assert bench.core.finished
+    flash.failing = ()
+    bench.run(62000)
+    assert bench.core.finished is None
+    assert [s[0] for s in sessions()] == [1]
+    assert not bench.status.faults & faults.STORAGE
+    assert start(cut(flash)).settings.get("mains") == 35
+
+
+def test_sessions_that_cannot_be_written_do_not_keep_settings_from_it():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    tries = []
+
+    def broken(*arguments):
+        tries.append(arguments)
+        raise OSError(28)
+
+    evse.sessions.open = broken
+    try:
+        bench.charge()
+        bench.run(62000)
+        bench.unplug()
+        wh = bench.status.session_wh
+        bench.command("set", ("mains", 35), "LCD")
+        bench.run(130000)
+        assert bench.status.faults & faults.STORAGE
+        assert len(tries) <= 8  # once a minute, reading and writing
+    finally:
+        del evse.sessions.open
+    flash = cut(flash)
+    assert start(flash).settings.get("mains") == 35
+    assert sessions() == [(1, wh, False)]
+
+
+def test_a_fault_of_storage_goes_when_the_flash_works_again():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    flash.failing = ("file",)
+    bench.unplug()
+    bench.run(62000)
+    assert bench.status.faults & faults.STORAGE
+    flash.failing = ()
+    bench.run(62000)
+    assert bench.status.faults & faults.STORAGE == 0
+    assert bench.core.finished is None
+    assert [s[0] for s in sessions()] == [1]
+
+
+def test_flash_that_fails_at_the_start_is_a_fault_too():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    bench.run(62000)
+    broken = cut(flash)
+    broken.failing = ("log", "file")
+    again = start(broken, SETTINGS)
+    again.run(1000)
+    assert again.status.faults & faults.STORAGE
+    again.charge()
+    assert again.core.charger.c1
+
+
+def test_without_a_log_it_charges_and_writes_files_when_it_may():
+    flash = Flash()
+    bench = start(flash, SETTINGS, part=False)
+    bench.charge()
+    bench.command("set", ("mains", 35), "LCD")
+    bench.run(62000)
+    assert forbidden(flash) == []
+    bench.unplug()
+    bench.run(62000)
+    assert [s[0] for s in sessions()] == [1]
+    assert start(cut(flash)).settings.get("mains") == 35
+    assert not bench.status.faults & faults.STORAGE
+
+
+def test_a_full_log_keeps_charging_and_the_files_get_it_all():
+    flash = Flash()
+    log = FlashLog(Log(flash))
+    while log.append(SESSION, b"as after days without unplugging"):
+        pass
+    bench = start(flash, SETTINGS)
+    storage, bench.storage = bench.storage, None
+    bench.charge()
+    bench.storage = storage
+    bench.command("set", ("mains", 35), "LCD")
+    bench.run(125000)
+    assert bench.core.charger.c1
+    assert not bench.status.faults & faults.STORAGE
+    assert "mains" in bench.settings.fresh
+    bench.unplug()
+    bench.run(62000)
+    assert forbidden(flash) == []
+    assert [s[0] for s in sessions()] == [1]
+    assert start(cut(flash)).settings.get("mains") == 35
+
+
+def test_what_is_too_long_for_the_log_waits_for_the_file():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    bench.command("set", ("wifi_password", '"' * 64), "LCD")
+    bench.command("set", ("mains", 35), "LCD")
+    bench.run(62000)
+    assert bench.core.charger.c1
+    assert not bench.status.faults & faults.STORAGE
+    assert start(cut(flash)).settings.get("mains") == 35
+    vfs.umount(ROOT)
+    vfs.mount(vfs.VfsLfs2(flash), ROOT)
+    bench.unplug()
+    bench.run(62000)
+    assert start(cut(flash)).settings.get("wifi_password") == '"' * 64
+
+
+# ---- when nothing charges ----
+
+def test_settings_are_written_at_once_and_then_once_a_minute():
+    flash = Flash()
+    bench = start(flash)
+    bench.run(1000)
+    bench.command("set", ("mains", 30), "LCD")
+    bench.run(1000)
+    assert start(cut(flash)).settings.get("mains") == 30
+    vfs.umount(ROOT)
+    vfs.mount(vfs.VfsLfs2(flash), ROOT)
+    bench.command("set", ("mains", 31), "LCD")
+    del flash.ops[:]
+    bench.run(50000)
+    assert written(flash, "file") == []
+    bench.run(12000)
+    assert start(cut(flash)).settings.get("mains") == 31
+
+
+def test_a_setting_changed_right_after_a_save_is_not_lost_either():
+    flash = Flash()
+    bench = start(flash)
+    bench.command("set", ("mains", 30), "LCD")
+    bench.run(2000)
+    bench.command("set", ("mains", 31), "LCD")
+    bench.run(2000)
+    assert start(cut(flash)).settings.get("mains") == 31
+
+
+def test_a_save_before_a_restart_is_at_once():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    bench.run(70000)
+    bench.unplug()
+    bench.command("set", ("mains", 36), "LCD")
+    bench.storage.save(bench.core)
+    assert start(cut(flash)).settings.get("mains") == 36
+
+
+def test_the_log_is_erased_only_while_no_car_is_there():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    bench.run(130000)
+    bench.car = "B"
+    bench.run(130000)
+    assert [op for op in flash.ops if op[0] == "log" and op[2] is None] == []
+    bench.unplug()
+    bench.run(65000)
+    assert [op for op in flash.ops if op[0] == "log" and op[2] is None]
+    assert set(flash.raw) == {0xFF}
+    count = len(flash.ops)
+    bench.run(600000)
+    assert len(flash.ops) == count  # nothing to do wears nothing
+
+
+def test_a_mount_of_its_own_is_left_behind_by_no_test():
+    start(Flash())
+    vfs.umount(ROOT)
+    assert "lfs" not in os.listdir("/")
