@@ -44,7 +44,8 @@ class _Tick:
         now = time.ticks_ms()
         self._next = time.ticks_add(self._next, _TICK_MS)
         if time.ticks_diff(now, self._next) > 0:
-            self._next = time.ticks_add(now, _TICK_MS)  # a missed event is dropped, as on the board
+            # A missed event is dropped, as on the board.
+            self._next = time.ticks_add(now, _TICK_MS)
         self._callback()
 
 

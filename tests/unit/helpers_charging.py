@@ -104,7 +104,7 @@ class Plug:
         return self
 
     def jump(self, ms):
-        """The same as ``run`` but from one moment that matters to the next, as a simulator does."""
+        """As ``run``, but from one moment that matters to the next, as a simulator does."""
         end = (self.now + ms) & MASK
         while self.now != end:
             self.tick()

@@ -6,9 +6,12 @@ from array import array
 
 import micropython
 
-import helpers_boards
+import helpers_boards  # knows where the fakes are
+
+# isort: split
 import onewire
 from esp32 import partitions
+
 from evse.boards import devkit, esp32, sampling, smartevse_v3
 
 V31 = 4 << 9

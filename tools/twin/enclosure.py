@@ -1,4 +1,4 @@
-"""What people meet at the charger of a scenario: switch, card reader, lock; its cards, sessions."""
+"""What people meet at a scenario's charger: switch, card reader, lock; its cards, sessions."""
 
 from twin.card import NO_CARD
 
