@@ -78,7 +78,7 @@ class Storage:
             if settings.changed and due:
                 self._saved_s = now_s
                 self.save(core)
-            elif closed or settings.fresh:
+            elif (closed and core.session.active) or settings.fresh:
                 if now_s - self._noted_s >= (_SPARING_S if sparing else _EVERY_S):
                     self._noted_s = now_s
                     self._note(core.session)

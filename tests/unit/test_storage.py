@@ -2,8 +2,9 @@
 
 import os
 
-import evse.sessions
 import vfs
+
+import evse.sessions
 from evse import cards_admin, reasons
 from evse.cards import Cards
 from evse.charging import faults
@@ -101,8 +102,9 @@ def start(flash, settings=None, part=True, **keywords):
     except OSError:
         pass
     vfs.mount(vfs.VfsLfs2(flash), ROOT)
-    bench = Bench(settings, path=ROOT + "/settings.json", clock_s=NOON_S, storage=lambda own, record:
-                  Storage(own, record, ROOT, Log(flash) if part else None), **keywords)
+    log = Log(flash) if part else None
+    bench = Bench(settings, path=ROOT + "/settings.json", clock_s=NOON_S,
+                  storage=lambda own, record: Storage(own, record, ROOT, log), **keywords)
     bench.meter = drawing
     flash.closed = lambda: bench.core.charger.c1
     return bench
@@ -115,7 +117,8 @@ def cut(flash):
 
 def sessions():
     """(number, wh, interrupted) of all sessions in the files."""
-    return [(it.number, it.wh, it.interrupted) for it in Sessions(ROOT + "/sessions.bin").records()]
+    records = Sessions(ROOT + "/sessions.bin").records()
+    return [(it.number, it.wh, it.interrupted) for it in records]
 
 
 def written(flash, kind="file", closed=None):
@@ -234,6 +237,17 @@ def test_a_session_that_is_cut_off_is_kept_as_interrupted():
     assert again.core.session.number == 2
     again.unplug()
     assert [s[0] for s in sessions()] == [1, 2]
+
+
+def test_a_session_is_known_from_its_first_seconds_on():
+    for phase in range(0, 1000, 250):
+        flash = Flash()
+        bench = start(flash, SETTINGS)
+        bench.run(phase)
+        bench.charge()
+        bench.run(1500)
+        start(cut(flash))
+        assert [s[0] for s in sessions()] == [1], phase
 
 
 def test_a_session_s_end_is_written_at_once_and_once():
