@@ -155,7 +155,7 @@ class Commands:
     def do_reading(self, value, source):
         core = self._core
         if (type(value) not in (tuple, list) or not 4 <= len(value) <= 6
-                or type(value[0]) is not str or value[0] not in _SOURCES):
+                or value[0] not in _SOURCES):
             raise Refused("a reading is the name of a meter and three currents", "reading",
                           sorted(_SOURCES))
         name = value[0]
