@@ -433,6 +433,7 @@ def test_a_new_zone_moves_a_daily_timer():
     bench.clock_s = NOON_S + 2 * HOUR
     bench.run(2000)
     assert bench.status.local(_timer(bench)[0]) == "2026-09-23T13:00"
+    assert _timer(bench)[0] == NOON_S + 23 * HOUR
 
 
 # ---- sessions ----
@@ -906,3 +907,44 @@ def test_phases_by_command_wait_until_nothing_is_closed():
     bench.command("phases", 1)
     bench.run(30000)
     assert bench.status.phases == 3  # in Normal the automatic always wants three
+
+
+def test_a_start_brings_its_mode_whatever_became_of_it_meanwhile():
+    bench = _timed(SMART)
+    bench.command("timer", ("Smart", NOON_S + HOUR, 0, 0))
+    bench.command("set", ("mains_met", "Disabled"), "LCD")  # which leaves Normal alone
+    bench.command("set", ("mains_met", "Eastron3P"), "LCD")
+    assert bench.settings.get("mode") == "Normal"
+    bench.clock_s = NOON_S + HOUR
+    bench.run(2000)
+    assert (bench.status.mode, bench.status.access) == ("Smart", 1)
+
+
+def test_a_sub_panel_s_meter_is_never_missed_as_the_car_s():
+    bench = Bench(dict(METERED, **SUB_PANEL))
+    bench.run(70000)
+    assert bench.status.faults == 0
+
+
+def test_a_weld_is_not_forgotten_with_the_meter_that_saw_it():
+    bench = Bench(METERED)
+    bench.meter = _stuck(100)
+    bench.run(10000)
+    for meter in ("Disabled", "ABB"):
+        bench.command("set", ("ev_meter", meter), "LCD")
+        bench.run(1000)
+        assert bench.status.faults & faults.WELDED
+    bench.meter = still
+    bench.run(10000)
+    assert bench.status.faults & faults.WELDED
+
+
+def test_without_its_meter_nothing_is_said_of_the_current_path():
+    bench = Bench(METERED)
+    bench.meter = still
+    bench.charge()
+    bench.run(70000)
+    assert bench.status.faults & faults.NO_CURRENT
+    bench.meter = None
+    bench.run(15000)
+    assert not bench.status.faults & faults.NO_CURRENT

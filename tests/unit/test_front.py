@@ -207,7 +207,7 @@ def test_a_press_while_a_card_lies_there_does_not_present_it_again():
     one.board.rom = bytes.fromhex(ANNA) + b"\x00"
     one.run(3000)
     one.board.pressed = True
-    one.run(1000)
+    one.run(4000)
     one.board.pressed = False
     one.run(3000)
     assert one.core.access.state == 1
@@ -448,6 +448,20 @@ def test_with_one_card_for_one_car_access_off_releases_but_never_under_load():
     one.car = "B"
     one.run(5000)
     assert not locked(one)
+
+
+def test_otherwise_access_off_keeps_the_plug_until_the_car_is_unplugged():
+    for rfid in ("Disabled", "EnableAll"):
+        one = socket(settings={"rfid": rfid})
+        one.charge()
+        one.obedient = True
+        one.command("access", "Off")
+        one.run(5000)
+        assert not one.core.charger.c1
+        assert locked(one)
+        one.unplug()
+        one.run(3000)
+        assert not locked(one)
 
 
 def test_a_fixed_cable_has_no_lock():

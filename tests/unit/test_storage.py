@@ -693,3 +693,18 @@ def test_a_mount_of_its_own_is_left_behind_by_no_test():
     start(Flash())
     vfs.umount(ROOT)
     assert "lfs" not in os.listdir("/")
+
+
+def test_a_session_that_still_waits_for_the_file_waits_while_the_next_one_charges():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    flash.failing = ("file",)
+    bench.unplug()
+    bench.charge()
+    flash.failing = ()
+    bench.run(62000)
+    assert bench.core.finished.number == 1
+    assert forbidden(flash) == []
+    start(cut(flash))
+    assert [s[0] for s in sessions()] == [1, 2]
