@@ -543,6 +543,7 @@ def test_sessions_that_cannot_be_written_do_not_keep_settings_from_it():
         bench.command("set", ("mains", 35), "LCD")
         bench.run(130000)
         assert bench.status.faults & faults.STORAGE
+        assert bench.codes().count(reasons.STORAGE) == 1  # other writes clear nothing
         assert len(tries) <= 8  # once a minute, reading and writing
     finally:
         del evse.sessions.open
@@ -684,6 +685,15 @@ def test_the_log_is_erased_only_while_no_car_is_there():
     bench.run(65000)
     assert [op for op in flash.ops if op[0] == "log" and op[2] is None]
     assert set(flash.raw) == {0xFF}
+    bench.charge()
+    bench.obedient = True
+    bench.command("access", "Off")
+    bench.run(130000)
+    assert [s[0] for s in sessions()] == [1, 2]  # it is over, and yet the car is there
+    assert set(flash.raw) != {0xFF}
+    bench.unplug()
+    bench.run(65000)
+    assert set(flash.raw) == {0xFF}
     count = len(flash.ops)
     bench.run(600000)
     assert len(flash.ops) == count  # nothing to do wears nothing
@@ -708,3 +718,46 @@ def test_a_session_that_still_waits_for_the_file_waits_while_the_next_one_charge
     assert forbidden(flash) == []
     start(cut(flash))
     assert [s[0] for s in sessions()] == [1, 2]
+
+
+def test_a_session_written_at_last_clears_the_fault():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+
+    def broken(*arguments):
+        raise OSError(28)
+
+    evse.sessions.open = broken
+    try:
+        bench.charge()
+        bench.unplug()
+        bench.run(130000)
+        assert not bench.settings.changed
+        assert bench.status.faults & faults.STORAGE
+        bench.obedient = True
+        bench.charge()
+        bench.command("access", "Pause")
+        bench.run(65000)  # the settings are written, with session 1 still to come
+        before = flash.image()
+    finally:
+        del evse.sessions.open
+    bench.run(65000)
+    assert not bench.status.faults & faults.STORAGE
+    assert [s[0] for s in sessions()] == [1]
+    start(Flash(before))
+    assert sessions()[0][0] == 1
+
+
+def test_a_log_that_could_not_forget_does_not_win_later():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    bench.command("set", ("mains", 31), "LCD")
+    bench.run(62000)
+    bench.command("set", ("mains", 32), "LCD")
+    flash.failing = ("log",)
+    bench.unplug()
+    bench.run(2000)
+    flash.failing = ()
+    bench.run(62000)
+    assert start(cut(flash)).settings.get("mains") == 32
