@@ -343,7 +343,7 @@ class World:
         charger = self.core.charger
         if level == CONNECTED:
             self._rested = True
-        elif level == NONE:
+        elif level == NONE and self.t - self._truth[-1][0] > _OPEN_MS:
             self._rested = False
         self.rule(self.c1 or not self.c2, "contactor 2 never alone")
         if self.c1:

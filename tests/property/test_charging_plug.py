@@ -29,6 +29,8 @@ from evse.charging.states import (
 from helpers_charging import MASK, MV, NO_DIODE_MV, Plug, fill
 
 NOW = st.one_of(st.integers(0, MASK), st.integers(MASK - 30000, MASK))
+# Shrinking minutes of simulated time takes longer than reading them.
+PHASES = (Phase.explicit, Phase.generate)
 INT32 = st.integers(-(2**31), 2**31 - 1)
 ANY_MV = st.one_of(st.integers(100, 3300), INT32)
 BURST = st.tuples(st.integers(-2, 20), ANY_MV, ANY_MV, st.integers(-2, 20), ANY_MV, ANY_MV)
@@ -55,6 +57,38 @@ def _small(name):
 for _name in ("__add__", "__radd__", "__sub__", "__rsub__", "__and__", "__rand__", "__xor__",
               "__rxor__", "__mul__", "__rmul__", "__floordiv__"):
     setattr(Stamp, _name, _small(_name))
+
+
+def _fault(bit):
+    def act(plug):
+        plug.charger.faults |= bit
+    return act
+
+
+def _set(name, value):
+    def act(plug):
+        setattr(plug.charger, name, value)
+    return act
+
+
+def _board(name, value):
+    def act(plug):
+        setattr(plug, name, value)
+    return act
+
+
+_SPOILERS = {
+    "access off": _set("access", 0),
+    "pause": _set("access", 2),
+    "orderly fault": _fault(faults.TEMP_HIGH),
+    "danger": _fault(faults.WELDED),
+    "unlocked": _set("locked", False),
+    "cable": _set("cable_da", 50),
+    "no diode": _board("low_mv", NO_DIODE_MV),
+    "diode unseen": _board("unseen", True),
+    "no samples": _board("n", 0),
+    "residual current": _board("rcm", True),
+}
 
 
 class TheRules(RuleBasedStateMachine):
@@ -155,18 +189,68 @@ class TheRules(RuleBasedStateMachine):
             self.plug.run(10)
         self.plug.garbage = None
 
-    @rule()
-    def be_nice(self):
-        """What it takes to charge, so that runs reach C often."""
+    def prepare(self):
+        """Set all that a charge needs, but for the car."""
         plug = self.plug
-        plug.low_mv, plug.n, plug.rcm = 164, 16, False
+        plug.low_mv, plug.n, plug.rcm, plug.unseen = 164, 16, False, False
         plug.run(20)
         charger = plug.charger
         charger.access, charger.faults, charger.cable_da, charger.min_da = ACCESS_ON, 0, 800, 60
         charger.locked, charger.modem, charger.pwm = True, None, -1
         self.permission(800, 400000000)
+
+    @rule()
+    def be_nice(self):
+        """What it takes to charge, so that runs reach C often."""
+        self.prepare()
+        self.plug.run(3200, 1)
+        self.plug.run(700, 2)
+
+    @rule(spoiled=st.sampled_from(sorted(_SPOILERS)), early=st.booleans())
+    def all_but(self, spoiled, early):
+        """All it takes to charge but one thing, missing from the start or once B is reached."""
+        self.prepare()
+        plug = self.plug
+        if spoiled == "diode unseen":
+            early = True  # it is proven once in B, and taken for granted from then on
+            plug.run(100, 0)
+        if early:
+            _SPOILERS[spoiled](plug)
         plug.run(3200, 1)
+        if not early:
+            _SPOILERS[spoiled](plug)
         plug.run(700, 2)
+        plug.low_mv, plug.unseen = 164, False
+
+    @rule()
+    def straight_to_c(self):
+        """A car that never shows 9 V."""
+        self.plug.run(100, 0)
+        self.prepare()
+        self.plug.run(4500, 2)
+
+    @rule(level=st.sampled_from((0, 1, 3, 4, 5, 6)), ms=st.sampled_from((10, 20, 30)))
+    def blip(self, level, ms):
+        """What lasts no longer than 30 ms stops nothing."""
+        self.be_nice()
+        plug = self.plug
+        plug.run(3100)
+        if plug.charger.state == STATE_C:
+            plug.run(ms, level).run(200, 2)
+            plug.rule(plug.charger.c1, "a disturbance of 30 ms is borne")
+
+    @rule(level=st.sampled_from((0, 1, 4)), ms=st.sampled_from((50, 90, 150)))
+    def leave_while_control_hangs(self, level, ms):
+        self.be_nice()
+        self.plug.stepping = False
+        self.plug.run(ms, level)
+        self.plug.stepping = True
+
+    @rule(access=st.sampled_from((0, 2)))
+    def ignore_the_stop(self, access):
+        self.be_nice()
+        self.plug.charger.access = access
+        self.plug.run(7000, 2)
 
     @invariant()
     def always(self):
@@ -189,18 +273,22 @@ class Checked(Plug):
         self.expires = now
         self.expired = False
         self.garbage = None
+        self.unseen = False  # no sample falls into the negative part
         self.seen_b = False
         self.raised_at = None
         self.c1_for = 0  # ms that contactor 1 has been closed
         self.steady_ms = 100000  # of +12 V on a line that is connected
-        self.f_ms = 0
+        self.steady = False
+        self.f_ms = None
         self.elapsed = 0  # since the last step
+        self.left = 0
+        self.left_ms = 0  # that the car has truly shown A, B or a short, ``left``
+        self.c1_state_ms = 0
 
     def tick(self):
         charger = self.charger
         pilot = self.pilot
         was = (charger.c1, charger.state, charger.duty, charger.offered_da, charger.c2)
-        proven = pilot.diode
         self.check_grant()
         if charger.connect:
             low = MV[4] if self.level == 4 else self.low_mv
@@ -208,6 +296,8 @@ class Checked(Plug):
         else:
             fill(self.burst, charger.duty, self.open_mv, self.open_mv, self.n)
             self.open_mv = (self.open_mv * 7 + 1234) % 3300
+        if self.unseen:
+            self.burst[3] = 0
         if self.garbage is not None:
             for index in range(6):
                 self.burst[index] = self.garbage[index]
@@ -216,7 +306,7 @@ class Checked(Plug):
         self.guard.check(now, self.rcm)
         if self.stepping:
             self.wait = int(charger.step(now))
-        self.check(was, proven)
+        self.check(was)
 
     def permit(self, da, ms=400000000, reason=0):
         self.charger.grant(Stamp(da), Stamp((self.now + ms) & MASK), reason)
@@ -225,10 +315,14 @@ class Checked(Plug):
         if ((self.now - self.expires) & MASK) < 2**29:
             self.expired = True
 
-    def check(self, was, proven):
+    def check(self, was):
         charger = self.charger
         pilot = self.pilot
         closed, state, duty, offered, second = was
+        sound = self.garbage is None and self.n >= 3 and self.low_mv == 164 and charger.connect
+        if self.level != self.left:
+            self.left, self.left_ms = self.level, 0
+        self.left_ms = self.left_ms + self.period if sound and self.level in (0, 1, 4) else 0
         if pilot.level == LEVEL_B:
             self.seen_b = True
         if charger.state == STATE_A:
@@ -239,7 +333,10 @@ class Checked(Plug):
         if charger.c1 and not closed:
             self.rule(state == STATE_B and charger.state == STATE_C, "closes from B into C only")
             self.rule(self.seen_b, "pilot B seen")
-            self.rule(pilot.level == 2 and proven and pilot.diode, "C with a proven diode")
+            self.rule(pilot.level == 2 and pilot.diode, "C with a proven diode")
+            # Above 54 A too little of the period is negative: it was proven before the raise.
+            self.rule(self.garbage or self.low_mv < 400 or duty > FULL * 85 // 100,
+                      "and one that is there")
             self.rule(not charger.faults & faults.BLOCKING, "no fault")
             self.rule(charger.access == ACCESS_ON, "access")
             self.rule(not self.expired, "permission in force")
@@ -251,6 +348,8 @@ class Checked(Plug):
             self.rule(charger.state in (STATE_C, STATE_C1), "closed in C and C1 only")
             self.rule(pilot.level > LEVEL_B and pilot.level != 4, "closed at a level that may be")
             self.rule(pilot.invalid_ms <= 1000, "closed with a good record")
+            self.rule(self.left_ms <= 50, "opens within 50 ms, control or not")
+            self.rule(((self.now - charger.stepped_at) & MASK) <= 200, "not without control")
             self.rule(not self.guard.tripped and not self.rcm, "closed without a trip")
         if closed and not charger.c1:
             self.seen_b = pilot.level == LEVEL_B
@@ -293,6 +392,11 @@ class Checked(Plug):
         """What is on the pilot in each state, and for how long."""
         charger = self.charger
         offers = 0 < charger.duty < FULL
+        self.rule(not offers or charger.access == ACCESS_ON, "nothing is offered without access")
+        self.rule(not offers or not charger.faults & faults.BLOCKING, "nor with a fault")
+        self.rule(not charger.c1 or not charger.faults & faults.AT_ONCE, "a danger opens at once")
+        self.c1_state_ms = self.c1_state_ms + self.elapsed if charger.state == STATE_C1 else 0
+        self.rule(self.c1_state_ms <= 6050, "a stop takes 6 s at most")
         if charger.state in (STATE_A, STATE_C1):
             self.rule(charger.duty == FULL and charger.connect, "steady +12 V")
         elif charger.state in (STATE_B, STATE_C):
@@ -303,12 +407,19 @@ class Checked(Plug):
             self.rule(not offers or charger.state == STATE_MODEM_WAIT, "no PWM")
         if charger.state == STATE_MODEM_WAIT:
             self.rule(charger.duty == 3264 and charger.modem, "5 %")
+        # What was on the line after the last step was there until this one.
+        if self.steady_ms is not None:
+            self.steady_ms += self.elapsed
+        if self.f_ms is not None:
+            self.f_ms += self.elapsed
         if offers and self.steady_ms is not None and charger.state != state:
             self.rule(self.steady_ms >= 3000, "X1 lasts 3 s")
-        if charger.duty == FULL and charger.connect:
-            self.steady_ms = (self.steady_ms or 0) + self.elapsed
-        else:
+        steady = charger.duty == FULL and charger.connect
+        if not steady:
             self.steady_ms = None if offers else 0
+        elif not self.steady or self.steady_ms is None:
+            self.steady_ms = 0
+        self.steady = steady
         self.check_f(state)
         self.elapsed = 0
 
@@ -316,10 +427,11 @@ class Checked(Plug):
         """State F for 300 ms after a fault under load."""
         charger = self.charger
         if charger.duty == 0 and charger.connect:
-            self.f_ms += self.elapsed
+            if self.f_ms is None:
+                self.f_ms = 0
             return
-        self.rule(not self.f_ms or self.f_ms >= 300, "state F lasts 300 ms")
-        self.f_ms = 0
+        self.rule(self.f_ms is None or self.f_ms >= 300, "state F lasts 300 ms")
+        self.f_ms = None
         if state in (STATE_C, STATE_C1) and charger.state == STATE_B1:
             self.rule(charger.reason not in _DANGERS, "state F after a fault under load")
 
@@ -329,9 +441,38 @@ class Checked(Plug):
 
 
 TestTheRules = TheRules.TestCase
-# Shrinking minutes of simulated time takes longer than reading them.
-TestTheRules.settings = settings(max_examples=60, stateful_step_count=40, deadline=None,
-                                 derandomize=True, phases=(Phase.explicit, Phase.generate))
+TestTheRules.settings = settings(max_examples=120, stateful_step_count=40, deadline=None,
+                                 derandomize=True, phases=PHASES)
+
+
+@settings(max_examples=8, deadline=None, derandomize=True, phases=PHASES)
+@given(now=NOW)
+def test_each_condition_alone_keeps_the_contactor_open(now):
+    for spoiled in sorted(_SPOILERS):
+        for early in (False, True):
+            rules = TheRules()
+            rules.start(now)
+            rules.all_but(spoiled, early)
+            assert not rules.plug.charger.c1 and rules.plug.broken is None, (spoiled, early)
+    rules = TheRules()
+    rules.start(now)
+    rules.straight_to_c()
+    assert not rules.plug.charger.c1
+    rules.be_nice()
+    assert rules.plug.charger.c1
+
+
+@settings(max_examples=20, deadline=None, derandomize=True, phases=PHASES)
+@given(now=NOW, level=st.sampled_from((0, 1, 3, 4, 5, 6)), ms=st.sampled_from((10, 20, 30)),
+       bit=st.sampled_from([fault[0] for fault in faults.FAULTS if fault[0] & faults.AT_ONCE]))
+def test_while_charging_30_ms_stop_nothing_and_a_danger_stops_at_once(now, level, ms, bit):
+    rules = TheRules()
+    rules.start(now)
+    rules.blip(level, ms)
+    assert rules.plug.charger.c1 and rules.plug.broken is None
+    rules.fault(bit, True)
+    rules.plug.run(10)
+    assert not rules.plug.charger.c1 and rules.plug.broken is None
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
