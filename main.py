@@ -1,10 +1,67 @@
-"""Start the firmware; whatever escapes from it leaves the outputs safe and restarts the board."""
+"""Start the firmware; whatever escapes from it leaves the outputs safe and restarts the board.
+
+The interpreter's image carries the modules as well, where they take no memory. Only what it does
+not carry just so, machine code and what an update changed, is loaded from the slot; see
+docs/memory.md.
+"""
 
 import gc
+import os
+import sys
 
 # Collecting often while the modules load keeps what lives for long together and what is free in
 # one piece; otherwise the largest free block shrinks to a few hundred bytes.
 gc.threshold(4096)
+
+
+def _load_from(folder, name):
+    """Load a module from a folder of the slot, wherever its package came from."""
+    package = name.rpartition(".")[0]
+    if package:
+        __import__(package)
+        holder = sys.modules[package]
+        usual = holder.__path__
+        holder.__path__ = folder
+        __import__(name)
+        holder.__path__ = usual
+    else:
+        sys.path.insert(0, folder)
+        __import__(name)
+        sys.path.pop(0)
+
+
+def _load(carried):
+    """Load the slot's modules, those in ``carried`` from the interpreter's image."""
+    slot = sys.path[0]
+    libraries = slot + "/lib"
+    path = [slot, ".frozen", libraries]
+    sys.path[:] = [".frozen", slot, libraries]
+    with open(slot + "/modules") as lines:
+        for line in lines:
+            name, folder, _, when = line.split()
+            folder = slot + "/" + folder
+            package = name.rpartition(".")[0]
+            if line in carried:
+                if when == "now":
+                    __import__(name)
+            elif when == "now":
+                _load_from(folder, name)
+            # The rest of the list is loaded when it is needed, some of it more than once.
+            elif package:
+                __import__(package)
+                sys.modules[package].__path__ = folder
+            else:
+                path = [slot, libraries, ".frozen"]
+    sys.path[:] = path
+    os.chdir(slot)  # a module in the image believes its data files are here
+
+
+try:
+    rom_list = __import__("rom_list")
+except ImportError:  # another interpreter, or the unix port
+    pass
+else:
+    _load(rom_list.MODULES)
 
 from evse import app  # noqa: E402
 

