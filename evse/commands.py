@@ -147,6 +147,7 @@ class Commands:
             raise Refused(str(problem), "ev_state")
 
     def do_fault(self, value, source):
+        self._install("fault", source)  # who resets a trip should have looked at the charger
         if value != "reset":
             raise Refused("the only thing to do with a fault is to reset it", "fault", ["reset"])
         if not self._core.reset_fault():

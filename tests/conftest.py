@@ -26,7 +26,9 @@ TAIL = 2000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome",
             "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
-sys.path.insert(0, str(ROOT / "tests" / "system"))
+sys.path[:0] = [str(ROOT / "tests" / "system"), str(ROOT / "tests" / "browser")]
+from page_fixture import browser, open_page  # noqa: E402, F401
+
 from twin_fixture import twin  # noqa: E402, F401
 
 _built = {}

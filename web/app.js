@@ -218,15 +218,16 @@ function busText(row) {
   return `${row.name}: ${row.ok ? "in contact" : "no contact"}, ${row.replies} of ${row.requests} answers`;
 }
 
-function faultText(fault) {
+function faultText(fault, here) {
   const stops = { nothing: "Charging goes on", "in order": "Charging stops", "at once": "Charging stops at once" }[fault.stops];
-  return `${fault.name}. ${stops}. Clears ${fault.clears}.`;
+  const where = fault.clears === "by reset" && !here ? " at the charger" : "";
+  return `${fault.name}. ${stops}. Clears ${fault.clears}${where}.`;
 }
 
 function showFaults(status) {
-  const lines = status.faults.map(faultText);
+  const lines = status.faults.map((fault) => faultText(fault, status.trust_lan));
   byId("fault").hidden = !lines.length;
-  byId("fault-reset").hidden = !status.faults.some((fault) => fault.clears === "by reset");
+  byId("fault-reset").hidden = !status.trust_lan || !status.faults.some((fault) => fault.clears === "by reset");
   setList(byId("fault-list"), lines.join(), () => lines.map(item));
 }
 

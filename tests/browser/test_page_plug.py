@@ -100,7 +100,7 @@ def test_the_time_is_not_asked_for_when_it_is_known(twin, open_page):
 
 
 def test_a_fault_says_what_it_stops_and_is_reset(twin, open_page):
-    one = twin(settings={"rcmon": "Enabled"})
+    one = twin(settings={"rcmon": "Enabled", "trust_lan": "Enabled"})
     page = open_page(one.url)
     expect(page.locator("#fault")).to_be_hidden()
     one.world("rcm", on=True)
@@ -116,6 +116,15 @@ def test_a_fault_says_what_it_stops_and_is_reset(twin, open_page):
         return page.locator("#fault").is_hidden()
 
     one.wait(reset, 10, "a reset that is carried out")
+
+
+def test_from_afar_a_trip_is_shown_but_not_reset(twin, open_page):
+    one = twin(settings={"rcmon": "Enabled"})
+    page = open_page(one.url)
+    one.wait(lambda: one.get("api/v1/status")["faults"] == [], 20, "the start to be over")
+    one.world("rcm", on=True)
+    expect(page.locator("#fault-list")).to_contain_text("Clears by reset at the charger.")
+    expect(page.locator("#fault-reset")).to_be_hidden()
 
 
 def test_a_lost_meter_has_no_reset(twin, open_page):

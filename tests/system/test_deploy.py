@@ -36,13 +36,15 @@ class Board:
             [micropython, "-X", "heapsize=4M", str(BOARD_IN_A_FILE), "repl", str(path),
              str(VFS_AT), str(VFS_SIZE // image.BLOCK), str(writes)],
             stdin=self._line, stdout=self._line)
-        # A dead board's line goes dead: whoever waits for an answer must notice.
+        # A dead board's line goes dead: whoever waits for an answer must notice. One that was
+        # reset keeps its port.
         self._watch = threading.Thread(target=self._hang_up, daemon=True)
         self._watch.start()
 
     def _hang_up(self):
         self.exit_code = self._process.wait()
-        os.close(self._line)
+        if self.exit_code:
+            os.close(self._line)
 
     def wait(self):
         """Wait for the board's end; returns 0 after a reset, else the exit code."""
@@ -53,6 +55,8 @@ class Board:
         """End the board."""
         self._process.kill()
         self._watch.join()
+        if not self.exit_code:
+            os.close(self._line)
         os.close(self._far_end)
 
     def files(self):

@@ -220,7 +220,7 @@ def test_sessions_as_files(twin):
 
 
 def test_faults_are_listed_with_what_they_stop_and_how_they_clear(twin):
-    one = twin(settings={"rcmon": "Enabled"})
+    one = twin(settings={"rcmon": "Enabled", "trust_lan": "Enabled"})
     one.wait(lambda: one.get("api/v1/status")["faults"] == [], 20, "the meter's first answer")
     one.world("rcm", on=True)
     one.wait(lambda: one.get("api/v1/status")["faults"], 10, "a fault")

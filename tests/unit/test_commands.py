@@ -20,7 +20,6 @@ DRIVE = (
     ("access", ("Off", "On", "Pause")),
     ("override", (0, 60, 61, 160)),
     ("phases", (1, 3)),
-    ("fault", ("reset",)),
     ("reading", (("mains", 1, 2, 3), ["ev", -1, 0, 9999], ("ev", 1, 2, 3, 230, 1),
                  ("ev", None, None, None, 2300, 4_000_000_000), ("mains", 1, 2, 3, None, 7))),
     ("timer", (None, ("Normal", 0, 0, 0), ("Smart", "", "", 0),
@@ -30,6 +29,7 @@ DRIVE = (
              ["mode", "Off"])),
 )
 INSTALL = (
+    ("fault", ("reset",)),
     ("pwm", (-1, 0, 51, 1024)),
     ("ev_state", ({}, {"current_soc": 0}, {"current_soc": 20, "evccid": "x", "full_soc": 100})),
     ("custom", (True, False)),

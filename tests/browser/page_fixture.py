@@ -1,4 +1,7 @@
-"""One browser for all tests, and pages whose troubles fail the test that opened them."""
+"""One browser for the tests of a file, and pages whose troubles fail the test that opened them.
+
+Not for all files: playwright keeps an event loop running, which other tests could not have.
+"""
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -8,7 +11,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
 SOON_MS = 10_000
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(chromium):
     with sync_playwright() as playwright:
         one = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
