@@ -41,7 +41,8 @@ _LOCKS = {"Disabled": lock.NONE, "Solenoid": lock.SOLENOID, "Motor": lock.MOTOR}
 _SETTINGS = {"meter": "mains_met", "ev_meter": "ev_meter"}
 _READINGS = {"meter": "mains", "ev_meter": "ev"}
 TRACE_COLUMNS = ["t_s", "state", "reason", "grant_da", "limit", "duty", "c1",
-                 "ev_l1_ma", "ev_l2_ma", "ev_l3_ma", "mains_l1_ma", "mains_l2_ma", "mains_l3_ma"]
+                 "ev_l1_ma", "ev_l2_ma", "ev_l3_ma", "mains_l1_ma", "mains_l2_ma", "mains_l3_ma",
+                 "connect"]
 
 
 def up(moment):
@@ -360,6 +361,7 @@ class Loop:
                int(charger.c1)]
         row.extend([world.ev_ma(phase) for phase in range(3)])
         row.extend([world.mains_ma(phase) for phase in range(3)])
+        row.append(int(charger.connect))
         if world.contactors.second:
             row.append(int(charger.c2))
         if row != self._shown:
