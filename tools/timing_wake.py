@@ -90,7 +90,7 @@ def wake_rest(rig):
 
 
 def wake_bounded(rig):
-    return len(_sleep(rig, 6 * _MINUTE_MS))
+    return len(_sleep(rig, 5 * _MINUTE_MS))
 
 
 def wake_not_after_stop(rig):
