@@ -40,9 +40,9 @@ has a random phase, every third one crosses the wrap of the ticks, samples carry
 1 to 5 s, services that hold the control task up for up to 15 ms of every 32, a lost timer event
 per minute, one in five ADC samples rejected. In four of five repetitions a collection falls into
 the critical 75 ms besides, and in four of five a lost timer event, far denser than reality. Flash
-is erased only while no contactor is closed, so those stalls are in the rows without one. Limits
-apply to both columns; each holds minimum / median / maximum. What opens is the output pin; a
-contactor needs its own time, 10 to 30 ms for usual ones, which the standard's 100 ms include.
+is erased only while no contactor is closed: 45 or 400 ms, at least each 20 s. Limits apply to both
+columns; each holds minimum / median / maximum. What opens is the output pin; of the standard's
+100 ms the 70 ms allowed here leave 30 ms to the contactor itself.
 
 """
 

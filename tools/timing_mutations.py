@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 TIME_LIMIT_S = 240
 SHOWN = 3
-_TESTS = ("guard", "charger", "contactors", "pilot", "timing")
+_TESTS = ("guard", "charger", "contactors", "pilot")
 _COPIED = ("evse", "tests", "tools", "pyproject.toml")
 _FAILED = re.compile(r"^FAILED tests/unit/(\S+?)\.py::(\w+)\[", re.MULTILINE)
 
