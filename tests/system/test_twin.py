@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import urllib.request
 
 import pytest
 
@@ -76,6 +77,58 @@ def test_unplugging_under_load_opens_and_plugging_charges_again(car):
     wait_charging(car)
 
 
+def test_second_contactor_lock_and_a_residual_current(twin):
+    one = twin("--auto", settings={"contact_2": "Always On", "config": "Socket", "lock": "Motor",
+                                   "rcmon": "Enabled", "ev_meter": "Eastron3P"})
+    wait_charging(one)
+    state = one.world()
+    assert state["car"]["drawing_on"] == [1, 2, 3] and state["contactors"]["closed_2"]
+    assert state["lock"]["locked"]
+    with pytest.raises(AssertionError, match="the lock holds the plug"):
+        one.world("unplug")
+    one.wait(lambda: one.get("settings")["ev_meter"]["currents"]["L3"] >= 55, 10,
+             "the EV meter's current")
+    one.world("rcm", on=True)
+    one.wait(lambda: not one.world()["contactors"]["c1"], 2, "the contactor open")
+    state = one.world()["contactors"]
+    assert not state["closed_2"] and state["opened_under_load"] == 1
+    assert state["c2_under_load"] == state["without_neutral"] == 0
+    one.stays(lambda: one.world()["lock"]["locked"], 2, "the lock")
+    one.world("unplug", at="car")
+    one.wait(lambda: not one.world()["lock"]["locked"], 10, "the lock released")
+    one.world("unplug")
+
+
+def test_a_sleeping_car_is_woken(twin):
+    one = twin("--auto", "--car", "sleeps, wakes by 3 s")
+    one.world("floating", mv=12000)
+    one.wait(lambda: not one.world()["pilot"]["connected"], CHARGE_S + 30, "the interruption")
+    assert one.world()["car"]["asleep"]
+    wait_charging(one)
+    assert one.world()["contactors"]["closings"] == 1
+
+
+def test_a_card_at_the_reader(twin):
+    one = twin("--auto", "--clock", "none", settings={"rfid": "Learn", "trust_lan": "Enabled"})
+    uid = "04A2B3C4D5E6F7"
+    one.world("card", uid=uid)
+    one.wait(lambda: uid in text_of(one, "api/v1/cards.csv"), 20, "the card learnt")
+    one.world("card", uid=None)
+    for name, value in (("set", ["rfid", "EnableOne"]), ("access", "Off")):
+        one.post("api/v1/command", {"name": name, "value": value})
+    one.wait(lambda: not one.world()["contactors"]["c1"], 10, "access off")
+    one.world("card", uid="04A2B3C4D5E6F8")
+    one.stays(lambda: not one.world()["contactors"]["c1"], 5, "a stranger's card refused")
+    one.world("card", uid=uid)
+    wait_charging(one)
+
+
+def text_of(one, path):
+    """The text of a page of the charger."""
+    with urllib.request.urlopen(one.url + path, timeout=10) as answer:
+        return answer.read().decode()
+
+
 def test_an_ending_firmware_is_told_and_leaves_the_contactor_open(twin):
     one = twin("--auto")
     os.kill(one.pid, signal.SIGKILL)
@@ -98,6 +151,7 @@ def test_the_world_names_what_it_does_not_take(twin):
     for name, arguments, words in (("fly", {}, "no command is called fly"),
                                    ("load", {"amps": 1e9}, "not a number"),
                                    ("plug", {"colour": 1}, "does not take colour"),
-                                   ("car", {"model": "boat"}, "no car is called boat")):
+                                   ("car", {"model": "boat"}, "no car is called boat"),
+                                   ("card", {"uid": "12"}, "12 or 14 hex digits")):
         with pytest.raises(AssertionError, match=words):
             one.world(name, **arguments)
