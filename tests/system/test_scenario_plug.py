@@ -132,6 +132,8 @@ def test_the_ladder_wakes_whom_it_can(wake, step, floating_mv):
     assert [entry[1] for entry in run.when("woke")] == [step]
     assert run.result["sessions"][0]["woke"] == step
     assert not run.when("car_unplugged"), "an open line is no unplugging"
+    opened = [run.at(moment + 3) for moment, *_ in run.when("wake_step")[:2]]
+    assert all(row["connect"] == 0 and row["pilot_mv"] == floating_mv for row in opened)
 
 
 def test_who_never_wakes_is_left_alone():
@@ -290,7 +292,7 @@ def test_a_command_the_charger_refuses_is_named():
 
 def test_a_session_is_what_the_meter_counted():
     run = Run(ev_meter={"period_s": 2}, car={"energy_wh": 500, "plugged": [[5, 500]]},
-              duration_s=600)
+              duration_s=600, site={"voltage": 200})
     (one,) = run.result["sessions"]
     true_wh = run.result["metrics"]["kwh"] * 1000
     assert one["wh"] == pytest.approx(true_wh, abs=4) and not one["estimated"]

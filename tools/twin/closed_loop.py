@@ -42,7 +42,7 @@ _SETTINGS = {"meter": "mains_met", "ev_meter": "ev_meter"}
 _READINGS = {"meter": "mains", "ev_meter": "ev"}
 TRACE_COLUMNS = ["t_s", "state", "reason", "grant_da", "limit", "duty", "c1",
                  "ev_l1_ma", "ev_l2_ma", "ev_l3_ma", "mains_l1_ma", "mains_l2_ma", "mains_l3_ma",
-                 "connect"]
+                 "connect", "pilot_mv"]
 
 
 def up(moment):
@@ -362,6 +362,7 @@ class Loop:
         row.extend([world.ev_ma(phase) for phase in range(3)])
         row.extend([world.mains_ma(phase) for phase in range(3)])
         row.append(int(charger.connect))
+        row.append(world.pilot_mv()[0])
         if world.contactors.second:
             row.append(int(charger.c2))
         if row != self._shown:
