@@ -32,6 +32,7 @@ _CIRCUIT_LOST_S = const(9)
 _RELAY_W = const(4200)
 _W_PER_DA = const(23)
 _TIMER_START = const(1)
+_ENABLE_ONE = const(2)  # of the setting rfid; 1 is EnableAll
 
 
 class Core:
@@ -154,6 +155,7 @@ class Core:
                 self.apply_access()
         if self.timer:
             self._run_timer()
+        self._explain()
         contactors = charger.contactors
         self.settings.remember("wear", (contactors.c1_count, contactors.c2_count))
         self._watch_ev_meter(seconds)
@@ -171,9 +173,19 @@ class Core:
         else:
             self.fault(faults.CLOCK, timer.waiting_clock)
 
+    def _explain(self):
+        """Say what is waited for while access is off."""
+        timer = self.timer
+        denied = reasons.NO_ACCESS
+        if self.access.state == OFF:
+            if timer and timer.pending:
+                denied = reasons.CLOCK_UNKNOWN if timer.waiting_clock else reasons.TIMER_WAITS
+            elif 0 < self.rfid <= _ENABLE_ONE:
+                denied = reasons.CARD_MISSING
+        self.charger.denied = denied
+
     def _watch_ev_meter(self, seconds):
-        """A silent EV meter is shown, no more: some are fed by the car. One for the circuit stops.
-        """
+        """A silent EV meter is shown, since some are fed by the car; a circuit's one stops."""
         settings = self.settings
         car_only = settings.get("ev_meter_role") == "Car only"
         source = sources.EV if car_only else sources.CIRCUIT

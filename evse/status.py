@@ -123,9 +123,7 @@ class Status:
         text = reasons.text(reason)
         if reason == reasons.FAULT:
             return "%s: %s" % (text, faults.name(self.faults & faults.BLOCKING))
-        if reason == reasons.NO_ACCESS and self._core.timer and self._core.timer.pending:
-            return self.timer_words
-        return text
+        return self.timer_words if reason == reasons.TIMER_WAITS else text
 
     @staticmethod
     def heap_free():

@@ -38,10 +38,10 @@ _PAUSED_FAULTS = registry.PILOT | registry.STALL | registry.DIODE
 class Plug:
     """One plug with its car, seen by ``pilot``; events go to ``record(code, a, b)``.
 
-    Inputs, each set by the owner of the fact: ``access`` (0 off, 1 on, 2 pause), ``faults`` (bits
-    of evse.charging.faults; the charger itself sets RCM_TRIPPED, PILOT, DIODE and STALL and clears
-    the latter three), ``min_da``, ``cable_da`` and ``max_da`` (dA), ``locked`` (the plug is held,
-    or needs no lock), permission by ``grant``. The guard sets ``trip`` and may take back ``c1``
+    Inputs, each set by the owner of the fact: ``access`` (0 off, 1 on, 2 pause), ``denied`` (the
+    reason while it is off), ``faults`` (bits of evse.charging.faults; the charger itself sets
+    RCM_TRIPPED, PILOT, DIODE and STALL and clears the latter three), ``min_da``, ``cable_da`` and
+    ``max_da`` (dA), ``locked`` (the plug is held, or needs no lock), permission by ``grant``. The guard sets ``trip`` and may take back ``c1``
     and ``c2``; ``acknowledged`` is the trip that was obeyed. ``contactors`` takes the wish for
     phases.
     ``modem`` is a Modem or None; only with one ``pwm`` acts: -1 nothing, 0 stops in order, up to
@@ -58,6 +58,7 @@ class Plug:
 
     def __init__(self, pilot, record):
         self.access = ACCESS_OFF
+        self.denied = reasons.NO_ACCESS
         self.faults = 0
         self.min_da = LEAST_DA
         self.cable_da = 0
@@ -119,7 +120,7 @@ class Plug:
     def refusal(self):
         """Why nothing may be offered to the car, or 0."""
         if self.access != ACCESS_ON:
-            return reasons.PAUSED if self.access == ACCESS_PAUSE else reasons.NO_ACCESS
+            return reasons.PAUSED if self.access == ACCESS_PAUSE else self.denied
         blocking = self.faults & registry.BLOCKING
         if blocking & _PAUSED_FAULTS:
             return self._pause_reason or reasons.FAULT

@@ -55,15 +55,17 @@ class Session:
         of the highest phase.
         """
         self.seconds += elapsed_s
+        measured = ev_w >= 0
         if charging:
             self.charging_s += elapsed_s
             self.peak_da = max(self.peak_da, da)
-            if ev_w < 0:
+            if not measured:
                 ev_w = estimate_w
                 self._guess = True
         if ev_w > 0:
             self._sum_ws += ev_w * elapsed_s
-            if mains_w is not None:
+            # What is less than a mere estimate may be the sun, or a car that takes less.
+            if mains_w is not None and (measured or mains_w <= 0):
                 self._solar_ws += max(0, ev_w - max(0, mains_w)) * elapsed_s
         self._silent_s += elapsed_s
         if ev_wh >= 0 and ev_wh != self._counter:

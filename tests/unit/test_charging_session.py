@@ -76,6 +76,14 @@ def test_nothing_is_estimated_while_the_contactor_is_open():
     assert run(session, 3600, 100, charging=False).wh == 100
 
 
+def test_an_estimate_is_from_the_sun_only_while_nothing_is_bought():
+    # With 500 W bought, a car thought to take 3680 W may as well take nothing yet.
+    assert run(begun(), 3600, -1, -1, 500, 3680).solar_wh == 0
+    assert run(begun(), 3600, -1, -1, 0, 3680).solar_wh == 3680
+    assert run(begun(), 3600, -1, -1, -2000, 3680).solar_wh == 3680
+    assert run(begun(), 3600, 3680, -1, 500).solar_wh == 3180
+
+
 def test_the_counter_decides():
     session = counted(50000)
     for minute in range(1, 61):

@@ -948,3 +948,22 @@ def test_without_its_meter_nothing_is_said_of_the_current_path():
     bench.meter = None
     bench.run(15000)
     assert not bench.status.faults & faults.NO_CURRENT
+
+
+def test_while_access_is_off_the_reason_says_what_is_waited_for():
+    bench = Bench({"rfid": "EnableAll", "tz": "UTC0"})
+    bench.clock_s = NOON_S
+    bench.car = "B"
+    bench.command("mode", "Off")
+    bench.run(2000)
+    assert bench.status.reason == reasons.CARD_MISSING
+    bench.command("set", ("rfid", "Disabled"), "LCD")
+    bench.run(2000)
+    assert bench.status.reason == reasons.NO_ACCESS
+    bench.command("timer", ("Normal", NOON_S + 7200, 0, 0))
+    bench.run(2000)
+    assert bench.status.reason == reasons.TIMER_WAITS
+    assert bench.status.reason_text == "starts today 14:00"
+    bench.clock_s = 0
+    bench.run(2000)
+    assert bench.status.reason == reasons.CLOCK_UNKNOWN
