@@ -39,6 +39,7 @@ print(json.dumps(look()))
 """
 _FORGET = """
 import os
+os.chdir("/")
 def forget(path):
     for entry in list(os.ilistdir(path)):
         child = path + "/" + entry[0]

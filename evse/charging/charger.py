@@ -20,6 +20,7 @@ from evse.charging.pilot import (
     LEVEL_B,
     LEVEL_C,
     LEVEL_E,
+    LEVEL_INVALID,
     LEVEL_UNKNOWN,
 )
 from evse.charging.plug import ACCESS_ON, LEAST_PWM, Plug
@@ -114,8 +115,10 @@ class Charger(Plug):
         self.wants = (
             state != STATE_A
             and self.access == ACCESS_ON
-            # A permission is not given back while the line is pulsed for it.
-            and (level == LEVEL_C or level == LEVEL_B
+            # A permission is not given back while the line is pulsed for it. Nor because of a bad
+            # pilot while charging: that has limits of its own, and the orderly stop's steady
+            # +12 V would hide a diode that is gone.
+            and (level == LEVEL_C or level == LEVEL_B or state == STATE_C
                  or (level == LEVEL_UNKNOWN and offer.resting))
             and not self.faults & registry.BLOCKING
         )
@@ -296,7 +299,11 @@ class Charger(Plug):
                 self.c2 = True
                 self.contactors.c2_count += 1
         if refusal:
-            self.enter(STATE_C1, refusal, now)
+            if self.pilot.level == LEVEL_INVALID and self.pilot.no_diode:
+                # Not by steady +12 V, which shows no diode any more.
+                self.fail(registry.PILOT, reasons.NO_DIODE, now)
+            else:
+                self.enter(STATE_C1, refusal, now)
             return _CYCLE_MS
         wait = self._follow(now)
         if self.offer.unproven:

@@ -178,6 +178,10 @@ def main(what, path, offset, blocks, number=0):
     elif what == "boot":
         boot()
     else:
+        try:
+            os.chdir("/a")  # the firmware makes its slot the current directory
+        except OSError:
+            pass
         repl(Line())
 
 

@@ -87,6 +87,7 @@ class Bench:
             self.front = Front(board, self.core)
             self._status.lock = self.front.lock
         self.car = "A"
+        self.low_mv = 164  # what the pilot's negative part shows; 554 without a diode
         self.obedient = False
         self.house = None
         self.meter = None
@@ -128,7 +129,7 @@ class Bench:
             burst[0] = 40
             burst[1] = burst[2] = mv
             burst[3] = 0 if core.charger.duty == FULL else 20
-            burst[4] = burst[5] = 164
+            burst[4] = burst[5] = self.low_mv
             rcm = self.rcm and core.rcm_enabled
             self.opened = core.sample(burst, rcm, self.now)
             core.step(self.now)

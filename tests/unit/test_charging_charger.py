@@ -913,3 +913,15 @@ def test_lowering_during_a_dip_is_at_once():
         assert plug.charger.duty == duty_of(510 if da > 650 else da)
         plug.run(100)
         assert plug.charger.duty == duty_of(da)
+
+
+def test_a_stop_without_a_diode_does_not_wait_for_the_car():
+    for name, _ in INPUTS:
+        plug = in_state(STATE_C)
+        plug.low_mv = NO_DIODE_MV
+        plug.run(200)
+        assert plug.charger.c1, name
+        apply(plug, name)
+        plug.run(10)
+        assert not plug.charger.c1 and plug.charger.state == STATE_B1, name
+        assert plug.charger.faults & faults.DIODE, name

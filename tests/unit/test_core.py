@@ -967,3 +967,18 @@ def test_while_access_is_off_the_reason_says_what_is_waited_for():
     bench.clock_s = 0
     bench.run(2000)
     assert bench.status.reason == reasons.CLOCK_UNKNOWN
+
+
+def test_a_lost_diode_opens_within_a_second_whenever_the_regulator_looks():
+    for phase in range(0, 1100, 50):
+        bench = Bench()
+        bench.charge()
+        bench.run(2000 + phase)
+        bench.low_mv = 554
+        ms = 0
+        while bench.core.charger.c1:
+            bench.run(10)
+            ms += 10
+        assert 1000 <= ms <= 1100, (phase, ms)
+        assert bench.core.charger.faults & faults.DIODE
+        assert bench.core.charger.stop_reason in (reasons.NO_DIODE, reasons.GUARD_PILOT)
