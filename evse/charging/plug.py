@@ -41,12 +41,11 @@ class Plug:
     Inputs, each set by the owner of the fact: ``access`` (0 off, 1 on, 2 pause), ``denied`` (the
     reason while it is off), ``faults`` (bits of evse.charging.faults; the charger itself sets
     RCM_TRIPPED, PILOT, DIODE and STALL and clears the latter three), ``min_da``, ``cable_da`` and
-    ``max_da`` (dA), ``locked`` (the plug is held, or needs no lock), permission by ``grant``. The guard sets ``trip`` and may take back ``c1``
-    and ``c2``; ``acknowledged`` is the trip that was obeyed. ``contactors`` takes the wish for
-    phases.
-    ``modem`` is a Modem or None; only with one ``pwm`` acts: -1 nothing, 0 stops in order, up to
-    1024 a duty that is put out where it is below the one of the grant (below 8 % it offers no
-    current, so nothing charges).
+    ``max_da`` (dA), ``locked`` (the plug is held, or needs no lock), permission by ``grant``.
+    The guard sets ``trip`` and may take back ``c1`` and ``c2``; ``acknowledged`` is the trip that
+    was obeyed. ``contactors`` takes the wish for phases. ``modem`` is a Modem or None; only with
+    one ``pwm`` acts: -1 nothing, 0 stops in order, up to 1024 a duty that is put out where it is
+    below the one of the grant (below 8 % it offers no current, so nothing charges).
 
     Outputs: ``duty`` (of 65536), ``connect`` (pilot), ``c1``, ``c2`` (contactors), ``state`` and
     ``state_since``, ``reason`` (why it does not charge), ``offered_da`` (0 when nothing is
