@@ -43,6 +43,9 @@ SWITCH = const(30)
 TIMER = const(31)
 OVERCURRENT = const(32)
 CARD_MISSING = const(33)
+NO_SUN = const(34)
+TURN = const(35)
+START_DELAY = const(36)
 
 LIMIT_MAX = const(40)
 LIMIT_CABLE = const(41)
@@ -55,6 +58,13 @@ LIMIT_START = const(47)
 LIMIT_SHORTAGE = const(48)
 LIMIT_OVERCURRENT = const(49)
 LIMIT_RELAY = const(50)
+LIMIT_CAPACITY = const(51)
+LIMIT_SUN = const(52)
+LIMIT_BATTERY = const(53)
+LIMIT_CIRCUIT_LOST = const(54)
+LIMIT_UNUSED = const(55)
+LIMIT_DELAY = const(56)
+LIMIT_MASTER_LOST = const(57)
 
 STARTED = const(60)
 STATE = const(61)
@@ -84,6 +94,15 @@ TIMER_SET = const(84)
 TIMER_CLEARED = const(85)
 PHASES = const(86)
 EV_STATE = const(87)
+QUARTER = const(88)
+PEAK = const(89)
+BATTERY_EXPIRED = const(90)
+PHASES_SEEN = const(91)
+TURNED = const(92)
+NODE_LOST = const(93)
+NODE_BACK = const(94)
+SUN_START = const(95)
+SUN_STOP = const(96)
 
 # One text, not a dict: forty short strings and their table would take four times the memory.
 _TEXTS = (
@@ -121,6 +140,9 @@ _TEXTS = (
     "31 by the timer\n"
     "32 the car takes too much\n"
     "33 waits for a card\n"
+    "34 waits for more sun\n"
+    "35 waits for its turn\n"
+    "36 waits out the random delay\n"
     "40 MAX\n"
     "41 cable\n"
     "42 mains\n"
@@ -132,6 +154,13 @@ _TEXTS = (
     "48 not enough current\n"
     "49 the car takes too much\n"
     "50 grid relay\n"
+    "51 capacity\n"
+    "52 sun\n"
+    "53 home battery\n"
+    "54 circuit meter lost\n"
+    "55 what the car takes\n"
+    "56 random start delay\n"
+    "57 master lost\n"
     "60 started\n"
     "61 state changed\n"
     "62 meter lost\n"
@@ -160,6 +189,15 @@ _TEXTS = (
     "85 timer cleared\n"
     "86 phases\n"
     "87 the car told its state\n"
+    "88 quarter hour over\n"
+    "89 month peak\n"
+    "90 home battery value expired\n"
+    "91 phases the car uses\n"
+    "92 turn passed on\n"
+    "93 charger lost\n"
+    "94 charger back\n"
+    "95 enough sun\n"
+    "96 too little sun\n"
 )
 
 

@@ -47,20 +47,30 @@ METERS = ("Disabled", "Phoenix C", "Finder 7E", "Eastron3P", "InvEastrn", "ABB",
 _OFF_ON = ("Disabled", "Enabled")
 
 TABLE = (
-    ("mode", "enum", "Normal", ("Normal", "Smart"), "drive", "", "MODE"),
+    ("mode", "enum", "Normal", ("Normal", "Smart", "Solar"), "drive", "", "MODE"),
     ("config", "enum", "Socket", ("Socket", "Fixed"), "install", "", "CONFIG"),
     ("lock", "enum", "Disabled", ("Disabled", "Solenoid", "Motor"), "install", "", "LOCK"),
     ("cable_lock", "enum", "Disabled", _OFF_ON, "install", "", ""),
+    ("pwr_share", "enum", "Disabled", ("Disabled", "Master", "Node 1", "Node 2", "Node 3", "Node 4",
+     "Node 5", "Node 6", "Node 7"), "install", "", "PWR SHARE"),
     ("mains_met", "enum", "Disabled", METERS, "install", "", "MAINS MET"),
     ("mains_adr", "int", 10, (10, 247), "install", "", "MAINS ADR"),
+    ("circt_met", "enum", "Disabled", METERS, "install", "", "CIRCT MET"),
+    ("circt_adr", "int", 13, (10, 247), "install", "", "CIRCT ADR"),
+    ("circuit", "int", 16, (10, 200), "install", "A", "CIRCUIT"),
     ("ev_meter", "enum", "Disabled", METERS, "install", "", "EV METER"),
     ("ev_adr", "int", 12, (10, 247), "install", "", "EV ADDR"),
     ("ev_meter_role", "enum", "Car only", ("Car only", "Sub-panel"), "install", "", ""),
     ("mains", "int", 25, (10, 200), "install", "A", "MAINS"),
     ("min", "int", 6, (6, 16), "install", "A", "MIN"),
     ("max", "int", 13, (6, 80), "install", "A", "MAX"),
+    ("start", "int", 4, (0, 48), "drive", "A", "START"),
+    ("stop", "int", 10, (0, 60), "drive", "min", "STOP"),
+    ("import", "int", 0, (0, 48), "drive", "A", "IMPORT"),
+    ("solar_style", "enum", "balanced", ("thrifty", "balanced", "greedy"), "drive", "", ""),
     ("contact_2", "enum", "Not present",
      ("Not present", "Always Off", "Solar Off", "Always On", "Auto"), "drive", "", "CONTACT 2"),
+    ("c2_return", "enum", "Never", ("Never", "Once per session", "Budget"), "install", "", ""),
     ("c2_pause_s", "int", 10, (5, 60), "install", "s", ""),
     ("switch", "enum", "Disabled", ("Disabled", "Access B", "Access S", "Sma-Sol B", "Sma-Sol S",
      "Grid Relay", "Custom B", "Custom S"), "install", "", "SWITCH"),
@@ -71,8 +81,21 @@ TABLE = (
     ("max_temp", "int", 65, (40, 75), "install", "C", "MAX TEMP"),
     ("modem", "enum", "Not present", ("Not present", "Experimental"), "install", "", "MODEM"),
     ("required_evccid", "str", "", 32, "install", "", ""),
+    ("cap_mode", "enum", "Disabled", ("Disabled", "Fixed", "Interval", "Flanders"), "install", "",
+     "CAP MODE"),
+    ("capacity", "int", 0, (0, 600), "install", "A", "CAPACITY"),
+    ("cap_stop", "int", 0, (0, 60), "install", "min", "CAP STOP"),
     ("normal_mains", "enum", "Enabled", _OFF_ON, "install", "", ""),
+    ("relay_w", "int", 4200, (1400, 22000), "install", "W", ""),
+    ("random_start_s", "int", 0, (0, 600), "install", "s", ""),
     ("power_return_s", "int", 60, (0, 600), "install", "s", ""),
+    ("battery_reserve", "int", 0, (0, 50), "drive", "A", ""),
+    ("battery_protect", "enum", "Disabled", _OFF_ON, "drive", "", ""),
+    ("phase_rotation", "enum", "L1L2L3", ("L1L2L3", "L2L3L1", "L3L1L2", "L1L3L2", "L2L1L3",
+     "L3L2L1"), "install", "", ""),
+    ("share_order", "enum", "Fair", ("Fair", "Node order", "First come", "Solar first"), "install",
+     "", ""),
+    ("rotation_min", "int", 30, (0, 1440), "install", "min", ""),
     ("tz", "str", "CET-1CEST,M3.5.0,M10.5.0/3", 63, "install", "", ""),
     ("trust_lan", "enum", "Disabled", _OFF_ON, "install", "", ""),
     ("wifi_ssid", "str", "", 32, "install", "", ""),
@@ -113,6 +136,12 @@ def _is_timer(value):
     return all(type(part) is int and part >= 0 for part in value[1:])
 
 
+def _is_pair(value):
+    """True for two whole numbers of 0 or more in a list."""
+    return (type(value) is list and len(value) == 2
+            and all(type(part) is int and part >= 0 for part in value))
+
+
 class Settings:
     """The values in force. ``record`` is the journal's; ``path`` the file, or None for none."""
 
@@ -122,8 +151,11 @@ class Settings:
         self._values = {}
         # No settings, but what must outlive a power cut as well: access 0 off, 1 on, 2 pause; the
         # card that switched on (hex, "" for none); the timer as (mode, start, stop, repeat) or
-        # None, times in Unix seconds, 0 for none; how often each contactor has closed.
-        self.states = {"access": 1, "card": "", "timer": None, "wear": (0, 0)}
+        # None, times in Unix seconds, 0 for none; how often each contactor has closed; the capacity
+        # tariff's intervals as pairs of minute of the day and W; the month (year * 12 + month) of
+        # the peak and its W.
+        self.states = {"access": 1, "card": "", "timer": None, "wear": (0, 0), "intervals": (),
+                       "peak": (0, 0)}
         self.changed = False
         self.fresh = []  # keys of settings and states that changed since the last ``save``
         for setting in TABLE:
@@ -141,6 +173,8 @@ class Settings:
     def check(self, key, value):
         """Return ``value`` in the form it would be stored, or raise Refused."""
         value = check(self.spec(key), value)
+        if key == "capacity" and 0 < value < 10:
+            raise Refused("capacity is 0 (off) or 10 to 600 A", key, [0, 10, 600])
         if key == "min" and value > self._values["max"]:
             raise Refused("min must not be above max", key, [6, self._values["max"]])
         if key == "max" and value < self._values["min"]:
@@ -220,9 +254,13 @@ class Settings:
         timer = document.get("timer", 0)
         if timer is None or _is_timer(timer):
             self.states["timer"] = timer and tuple(timer)
-        wear = document.get("wear")
-        if type(wear) is list and len(wear) == 2 and type(wear[0]) is type(wear[1]) is int:
-            self.states["wear"] = tuple(wear)
+        for key in ("wear", "peak"):
+            pair = document.get(key)
+            if _is_pair(pair):
+                self.states[key] = tuple(pair)
+        intervals = document.get("intervals")
+        if type(intervals) is list and all(_is_pair(pair) for pair in intervals):
+            self.states["intervals"] = tuple(tuple(pair) for pair in intervals)
 
     def _load(self, path):
         try:
