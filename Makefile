@@ -9,10 +9,11 @@ PY := $(VENV)/bin/python
 export TESTDATA
 
 .DEFAULT_GOAL := help
-.PHONY: help lib run test lint firmware flash deploy size bench timing scenario replay clean
+.PHONY: help lib run test lint firmware flash deploy size bench bench-power timing \
+	scenario replay test-long clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 	@echo "Variables: BOARD=smartevse_v3|devkit PORT=/dev/... FULL=1 FILE= OUT= ARGS=\"...\""
 
 $(VENV)/.done: tools/requirements.txt
@@ -40,6 +41,9 @@ run: lib/.done ## firmware and simulated world; ARGS="--headless --auto ..."
 test: lint ## lint, then all tests; ARGS="-k pilot" for some
 	@$(PY) -m pytest $(if $(ARGS),$(ARGS),--cov --cov-report=term-missing:skip-covered)
 
+test-long: lib/.done ## 5,000 random closed loops; ARGS="FIRST_SEED HOW_MANY"
+	@$(PY) tools/power_cases.py $(ARGS)
+
 lint: lib/.done typings/.done ## ruff, the compiler and pyright
 	@$(VENV)/bin/ruff check .
 	@$(PY) tools/build.py sim >/dev/null
@@ -65,6 +69,9 @@ size: lib/.done ## where flash and memory go
 
 bench: lib/.done ## measure speed, memory and latency into build/bench/
 	@$(PY) tools/bench.py $(ARGS)
+
+bench-power: lib/.done ## the regulation in closed loops; ARGS="--quick --only two-cars"
+	@$(PY) tools/bench_power.py $(ARGS)
 
 timing: lib/.done ## measure every time limit of the plug into docs/timing.md
 	@$(PY) tools/timing.py $(ARGS)

@@ -17,14 +17,18 @@ OFF, ON, PAUSE = 0, 1, 2
 
 # REST and MQTT mode numbers: 0 Off, 1 Normal, 2 Solar, 3 Smart, 4 Pause.
 MODE_IDS = {"Off": 0, "Normal": 1, "Solar": 2, "Smart": 3, "Pause": 4}
-_MODES = ["Off", "Normal", "Smart", "Pause"]  # those that exist so far
+_MODES = list(MODE_IDS)
 _ACCESS = ("Off", "On", "Pause")
 
 _READING_VALID_MS = const(11_000)
 _ABSURD_DA = const(10_000)
 _ABSURD_W = const(1_000_000)
 _ABSURD_WH = 1_000_000_000_000
-_SOURCES = {"mains": sources.MAINS, "ev": sources.EV}
+_SOURCES = {"mains": sources.MAINS, "ev": sources.EV, "circuit": sources.CIRCUIT}
+_METERS = {"mains": "mains_met", "ev": "ev_meter", "circuit": "circt_met"}
+_BATTERY_VALID_MS = const(60_000)
+_MOST_INTERVALS = const(24)
+_MOST_W = const(32_000)
 _COLOURS = ("off", "normal", "smart", "solar", "custom")
 _CHANGES = ("add", "remove", "clear", "load")
 _LEARN, _DELETE = const(3), const(4)  # values of the setting rfid
@@ -44,11 +48,12 @@ class Commands:
     "bus", "installer", "switch", "card".
 
     "mode" (name or number); "access" ("Off", "On", "Pause"); "override" (dA, 0 ends it); "set"
-    (key, value); "fault" ("reset"); "reading" (("mains" or "ev"), L1, L2, L3 in dA, W, Wh; None
-    for what is not known); "swipe" (the card's 12 or 14 hex digits); "cards" (("add", hex, name),
-    ("remove", hex), ("clear",), ("load", lines)); "timer" ((mode, start, stop, repeat) or None);
-    "clock" (Unix seconds); "custom" (bool); "colour" ((name, R, G, B)); "phases" (1 or 3); "pwm"
-    (-1..1024); "ev_state" (a dict).
+    (key, value); "fault" ("reset"); "reading" ("mains", "ev" or "circuit", L1, L2, L3 in dA, W,
+    Wh; None for what is not known); "battery" (dA, charging positive); "intervals" (pairs of
+    minute of the day and W); "swipe" (the card's 12 or 14 hex digits); "cards" (("add", hex,
+    name), ("remove", hex), ("clear",), ("load", lines)); "timer" ((mode, start, stop, repeat) or
+    None); "clock" (Unix seconds); "custom" (bool); "colour" ((name, R, G, B)); "phases" (1 or
+    3); "pwm" (-1..1024); "ev_state" (a dict).
     """
 
     def __init__(self, core):
@@ -86,10 +91,9 @@ class Commands:
         core.configure()
 
     def _check_mode(self, name):
-        if name == "Solar":
-            raise Refused("Solar is not available yet", "mode", _MODES)
-        if name == "Smart" and not self._core.mains_meter:
-            raise Refused("Smart needs a mains meter (setting mains_met)", "mode",
+        core = self._core
+        if name in ("Smart", "Solar") and not (core.mains_meter or core.node):
+            raise Refused("%s needs a mains meter (setting mains_met)" % name, "mode",
                           ["Off", "Normal", "Pause"])
 
     @staticmethod
@@ -124,7 +128,7 @@ class Commands:
         auto = core.settings.get("contact_2") == "Auto"
         if type(value) is not int or value not in (1, 3) or not auto:
             raise Refused("phases is 1 or 3, with contact_2 Auto", "phases", [1, 3])
-        core.charger.contactors.auto = value
+        core.phases.wish = core.charger.contactors.auto = value
         core.record(reasons.PHASES, value)
 
     def do_pwm(self, value, source):
@@ -160,7 +164,7 @@ class Commands:
             raise Refused("a reading is the name of a meter and three currents", "reading",
                           sorted(_SOURCES))
         name = value[0]
-        key = "mains_met" if name == "mains" else "ev_meter"
+        key = _METERS[name]
         if source != "bus" and core.settings.get(key) != "API":
             raise Refused("the %s meter is not of type API" % name, key, ["API"])
         amps = value[1:4]
@@ -176,6 +180,31 @@ class Commands:
                 raise Refused("power and energy are whole numbers of W and Wh", name,
                               [-most, most])
         core.read(_SOURCES[name], amps, watts, wh, _READING_VALID_MS)
+
+    def do_battery(self, value, source):
+        core = self._core
+        if core.node:
+            raise Refused("the home battery is the Master's business", "battery")
+        if type(value) is not int or not -_ABSURD_DA < value < _ABSURD_DA:
+            raise Refused("the battery's current is a whole number of 0.1 A", "battery",
+                          [-_ABSURD_DA, _ABSURD_DA])
+        core.readings.put(sources.BATTERY, value, 0, 0, core.now, _BATTERY_VALID_MS)
+
+    def do_intervals(self, value, source):
+        self._install("intervals", source)
+        if type(value) not in (tuple, list) or len(value) > _MOST_INTERVALS:
+            raise Refused("up to %d pairs of minute and W" % _MOST_INTERVALS, "intervals")
+        last = -1
+        for pair in value:
+            if (type(pair) not in (tuple, list) or len(pair) != 2
+                    or not all(type(part) is int for part in pair)
+                    or not last < pair[0] < 1440 or not 0 <= pair[1] <= _MOST_W):
+                raise Refused("an interval is a minute of the day, later than the one before, "
+                              "and 0 to %d W" % _MOST_W, "intervals")
+            last = pair[0]
+        core = self._core
+        core.settings.remember("intervals", tuple(tuple(pair) for pair in value))
+        core.configure()
 
     # ---- settings, time ----
 

@@ -17,26 +17,20 @@ from evse.charging.guard import Guard
 from evse.charging.pilot import Pilot
 from evse.charging.session import Session
 from evse.commands import Commands
+from evse.current import SETTING_MODES, W_PER_DA, Current
 from evse.power import readings as sources
-from evse.power.readings import Readings
-from evse.power.regulator import Regulator
 
 OFF, ON, PAUSE = 0, 1, 2
-
-# The order of the setting and of ``evse.mode`` in the legacy document.
-SETTING_MODES = ("Normal", "Smart", "Solar")
 
 # Beyond the time for which a sample is valid.
 _EV_LOST_S = const(53)
 _CIRCUIT_LOST_S = const(9)
-_RELAY_W = const(4200)
-_W_PER_DA = const(23)
 _TIMER_START = const(1)
 _ENABLE_ONE = const(2)  # of the setting rfid; 1 is EnableAll
 
 
-class Core:
-    """Charger, guard, access and regulator of one EVSE.
+class Core(Current):
+    """Charger, guard, access and current of one EVSE.
 
     ``settings`` and ``journal`` are theirs, ``allocate`` one of the two twins of the sharing core,
     ``now`` the tick at start, ``start_delay_s`` how long nothing may charge after power returned.
@@ -49,14 +43,11 @@ class Core:
 
     def __init__(self, settings, journal, allocate, now, start_delay_s=0):
         record = journal.record
-        self.settings = settings
+        super().__init__(settings, record, allocate)
         self.journal = journal
-        self.record = record
         self.pilot = Pilot()
         self.charger = Charger(self.pilot, record)
         self.guard = Guard(self.pilot, self.charger, record)
-        self.readings = Readings()
-        self.regulator = Regulator(self.readings, allocate, record)
         self.access = Access(record)
         self.session = Session()
         self.command = Commands(self)
@@ -66,22 +57,18 @@ class Core:
         self.timer = None  # loaded once a start or stop is set
         self.zone = None
         self.supervisor = None  # loaded with an EV meter that sees only the car
-        self.override_da = 0
-        self.temperature_dc = 250
-        self.mains_w = self.mains_wh = self.ev_w = self.ev_wh = -1
+        self.mains_wh = self.ev_w = self.ev_wh = -1
         self.clock_s = self.new_clock_s = 0
         self.custom = False
-        self.relay_open = False
         self.rfid_status = 0
         self.rfid_last = ""
         self.palette = array("i", (0, 0x00FF00, 0x00FF00, 0xFFAA00, 0x0000FF))
         self.configured = 0
         self._rcm = False
         self._rcm_quiet = False  # the line has been seen without a fault: there is a sensor
-        self._cable_da = cable.UNKNOWN_DA
         self._second = now
         self._delay_s = start_delay_s
-        self._ev_silent_s = 0
+        self._ev_silent_s = self._circuit_silent_s = 0
         if start_delay_s:
             self.charger.faults |= faults.BOOT_DELAY
         self.now = now
@@ -128,7 +115,7 @@ class Core:
             self._pass(elapsed)
         if not self.charger.c1:
             # Not only before a car is seen: the pilot may make contact before the proximity does.
-            self._cable_da = cable.rating(proximity_mv)
+            self.cable_da = cable.rating(proximity_mv)
         self.temperature_dc = temperature_dc
         limit = self.settings.get("max_temp") * 10
         if temperature_dc >= limit:
@@ -139,7 +126,7 @@ class Core:
             self.fault(faults.RCM_MISSING, False)
             if rcm:
                 self.fault(faults.RCM_TRIPPED, True)
-        self._ceilings()
+        self.ceilings(self.charger)
 
     def _pass(self, seconds):
         """Let whole seconds pass for all that counts them."""
@@ -158,8 +145,11 @@ class Core:
         self._explain()
         contactors = charger.contactors
         self.settings.remember("wear", (contactors.c1_count, contactors.c2_count))
-        self._watch_ev_meter(seconds)
+        self._watch_meters(seconds)
         self._count_session(seconds)
+        if self.group is None and self.settings.get("pwr_share") == "Master":
+            self.configure()  # a change that had to wait for the contactors to open
+        self.second_current(seconds, self.clock_s, self.load_zone, self.now)
 
     def _run_timer(self):
         timer = self.timer
@@ -184,19 +174,23 @@ class Core:
                 denied = reasons.CARD_MISSING
         self.charger.denied = denied
 
-    def _watch_ev_meter(self, seconds):
+    def _watch_meters(self, seconds):
         """A silent EV meter is shown, since some are fed by the car; a circuit's one stops."""
         settings = self.settings
         car_only = settings.get("ev_meter_role") == "Car only"
-        source = sources.EV if car_only else sources.CIRCUIT
-        if settings.get("ev_meter") == "Disabled" or self.readings.fresh(source, self.now):
+        if (not car_only or settings.get("ev_meter") == "Disabled"
+                or self.readings.fresh(sources.EV, self.now)):
             self._ev_silent_s = 0
         else:
             self._ev_silent_s += seconds
             if self.supervisor:
                 self._judge(self.supervisor.lost(self.now))
-        self.fault(faults.EV_NOCOMM, car_only and self._ev_silent_s >= _EV_LOST_S)
-        self.fault(faults.CIRCUIT_NOCOMM, not car_only and self._ev_silent_s >= _CIRCUIT_LOST_S
+        self.fault(faults.EV_NOCOMM, self._ev_silent_s >= _EV_LOST_S)
+        if not self.circuit_meter or self.readings.fresh(sources.CIRCUIT, self.now):
+            self._circuit_silent_s = 0
+        else:
+            self._circuit_silent_s += seconds
+        self.fault(faults.CIRCUIT_NOCOMM, self._circuit_silent_s >= _CIRCUIT_LOST_S
                    and settings.get("mode") != "Normal")
 
     def _count_session(self, seconds):
@@ -216,7 +210,7 @@ class Core:
         if self.readings.fresh(sources.EV, self.now):
             ev_w, ev_wh = self.ev_w, self.ev_wh
         mains_w = self.mains_w if self.readings.fresh(sources.MAINS, self.now) else None
-        guess_w = charger.offered_da * (1 if contactors.phases == 1 else 3) * _W_PER_DA
+        guess_w = charger.offered_da * (1 if contactors.phases == 1 else 3) * W_PER_DA
         session.second(charger.c1, ev_w, ev_wh, mains_w, guess_w if charger.c1 else 0,
                        max(self.readings.amps[sources.EV]), seconds)
         session.woke = charger.woke
@@ -229,19 +223,19 @@ class Core:
             self.finished = session
 
     def regulate(self, now):
-        """Decide the current; returns ms until it is due again."""
+        """Decide the current; returns ms until it is due again, 0 to go on at once."""
         charger = self.charger
-        view = self.regulator.evses[0]
-        view.wants = charger.wants
-        view.charging = charger.charging
-        wait = self.regulator.update(now)
-        charger.grant(self.regulator.grant_da[0], self.regulator.grant_until[0],
-                      self.regulator.grant_reason[0])
-        lost = (self.mains_meter and not self.readings.fresh(sources.MAINS, now)
-                and self.settings.get("mode") != "Normal")
-        self.fault(faults.CT_NOCOMM, lost)
-        self.fault(faults.LESS_6A, charger.wants and not self.regulator.grant_da[0] and not lost)
+        wait = self.decide(charger, self.session.active, now)
         self.regulate_due = ticks.add(now, wait)
+        if not wait:
+            return 0
+        regulator = self.regulator
+        charger.grant(regulator.grant_da[0], regulator.grant_until[0], regulator.grant_reason[0])
+        lost = self.settings.get("mode") != "Normal" and (
+            self.told_until is None if self.node
+            else self.mains_meter and not self.readings.fresh(sources.MAINS, now))
+        self.fault(faults.CT_NOCOMM, lost)
+        self.fault(faults.LESS_6A, charger.wants and not regulator.grant_da[0] and not lost)
         return wait
 
     def read(self, source, amps, watts, wh, valid_ms):
@@ -252,7 +246,7 @@ class Core:
         if amps:
             self.readings.put(source, amps[0], amps[1], amps[2], self.now, valid_ms)
             if watts is None:
-                watts = (amps[0] + amps[1] + amps[2]) * _W_PER_DA
+                watts = (amps[0] + amps[1] + amps[2]) * W_PER_DA
             self.regulate_due = self.now
         if source == sources.MAINS:
             self.mains_w = self.mains_w if watts is None else watts
@@ -272,11 +266,6 @@ class Core:
         self.regulator.limits[0].optional(reasons.LIMIT_OVERCURRENT, self.supervisor.ceiling_da)
 
     # ---- settings in force ----
-
-    @property
-    def mains_meter(self):
-        """True when a mains meter is configured."""
-        return self.settings.get("mains_met") != "Disabled"
 
     def apply_access(self):
         """Hand on what access has become; it outlives a power cut."""
@@ -316,32 +305,27 @@ class Core:
     def configure(self):
         """Hand the settings in force to those who act on them."""
         settings = self.settings
-        if not self.mains_meter:
+        if not self.mains_meter and settings.index("pwr_share") <= 1:
             settings.set("mode", "Normal")  # a file may ask for what no command can
         charger = self.charger
-        params = self.regulator.params
-        params.mode = SETTING_MODES.index(settings.get("mode"))
-        params.min_da = settings.get("min") * 10
-        params.max_da = settings.get("max") * 10
-        params.mains_da = settings.get("mains") * 10
-        params.mains_meter = self.mains_meter
+        self.mode = SETTING_MODES.index(settings.get("mode"))
+        self.configure_current(charger.c1)
         self.rcm_enabled = settings.get("rcmon") == "Enabled"
         if not self.rcm_enabled:
             self.fault(faults.RCM_MISSING, False)
-        params.normal_mains = settings.get("normal_mains") == "Enabled"
         self.rfid = settings.index("rfid")
-        charger.min_da = params.min_da
-        charger.max_da = params.max_da
+        charger.min_da = low = self.regulator.params.min_da
+        charger.max_da = high = settings.get("max") * 10
         if self.override_da:  # what is below a new MIN would be no permission at all
-            self.override_da = max(params.min_da, min(params.max_da, self.override_da))
+            self.override_da = max(low, min(high, self.override_da))
         contactors = charger.contactors
         contactors.option = settings.index("contact_2")
-        contactors.mode = params.mode
+        contactors.mode = self.mode
         contactors.pause_ms = settings.get("c2_pause_s") * 1000
         self._load_optional(settings)
         self.configured += 1
         self.apply_access()
-        self._ceilings()
+        self.ceilings(self.charger)
 
     def _load_optional(self, settings):
         """Load what some installations have, and only those."""
@@ -361,26 +345,6 @@ class Core:
         elif not self.supervisor:
             from evse.charging.supervise import Supervisor
             self.supervisor = Supervisor(self.record)
-
-    def _ceilings(self):
-        """Ceilings that follow the settings, the cable, the hand and the temperature."""
-        settings = self.settings
-        top = settings.get("max") * 10
-        view = self.regulator.evses[0]
-        view.max_da = top
-        view.min_da = settings.get("min") * 10
-        view.override_da = self.override_da
-        room = settings.get("max_temp") * 10 - self.temperature_dc
-        # 1 A less for each degree nearer than 10 to the limit; at the limit the fault stops.
-        view.temperature_da = max(view.min_da, top - 100 + room) if room < 100 else 0
-        view.cable_da = top if settings.get("config") == "Fixed" else self._cable_da
-        self.charger.cable_da = view.cable_da
-        # With contactor 2 open only L1 is left; otherwise the phases are the car's own affair.
-        one = self.charger.contactors.phases == 1
-        view.phases = 1 if one else 0
-        self.regulator.limits[0].optional(
-            reasons.LIMIT_RELAY,
-            _RELAY_W // (_W_PER_DA * (1 if one else 3)) if self.relay_open else 0)
 
     def reset_fault(self):
         """Clear what a person must clear; False while a residual current is still there."""

@@ -80,7 +80,7 @@ class Front:
         if event == switch.PRESSED and core.charger.faults & faults.RCM_TRIPPED:
             core.reset_fault()
         action = switch.action(self._switch.function, event, core.access.state,
-                               core.regulator.params.mode, core.charger.c1)
+                               core.mode, core.charger.c1)
         try:
             self._act(action)
         except Refused as problem:
@@ -149,7 +149,7 @@ class Front:
         if self._flash and ticks.diff(now, self._flashed) >= _FLASH_MS[self._flash]:
             self._flash = 0
         rgb = led.colour(self._scheme, charger.state, charger.faults, core.access.state,
-                         core.regulator.params.mode, core.custom, self._flash, core.palette, now)
+                         core.mode, core.custom, self._flash, core.palette, now)
         if rgb != self._rgb:
             self._rgb = rgb
             self._board.set_led(rgb >> 16, rgb >> 8 & 255, rgb & 255)

@@ -45,7 +45,6 @@ OVERCURRENT = const(32)
 CARD_MISSING = const(33)
 NO_SUN = const(34)
 TURN = const(35)
-START_DELAY = const(36)
 
 LIMIT_MAX = const(40)
 LIMIT_CABLE = const(41)
@@ -65,6 +64,7 @@ LIMIT_CIRCUIT_LOST = const(54)
 LIMIT_UNUSED = const(55)
 LIMIT_DELAY = const(56)
 LIMIT_MASTER_LOST = const(57)
+LIMIT_SHARE = const(58)
 
 STARTED = const(60)
 STATE = const(61)
@@ -142,7 +142,6 @@ _TEXTS = (
     "33 waits for a card\n"
     "34 waits for more sun\n"
     "35 waits for its turn\n"
-    "36 waits out the random delay\n"
     "40 MAX\n"
     "41 cable\n"
     "42 mains\n"
@@ -161,6 +160,7 @@ _TEXTS = (
     "55 what the car takes\n"
     "56 random start delay\n"
     "57 master lost\n"
+    "58 share of the group\n"
     "60 started\n"
     "61 state changed\n"
     "62 meter lost\n"

@@ -51,8 +51,8 @@ TABLE = (
     ("config", "enum", "Socket", ("Socket", "Fixed"), "install", "", "CONFIG"),
     ("lock", "enum", "Disabled", ("Disabled", "Solenoid", "Motor"), "install", "", "LOCK"),
     ("cable_lock", "enum", "Disabled", _OFF_ON, "install", "", ""),
-    ("pwr_share", "enum", "Disabled", ("Disabled", "Master", "Node 1", "Node 2", "Node 3", "Node 4",
-     "Node 5", "Node 6", "Node 7"), "install", "", "PWR SHARE"),
+    ("pwr_share", "enum", "Disabled", ("Disabled", "Master", "Node 1", "Node 2", "Node 3",
+     "Node 4", "Node 5", "Node 6", "Node 7"), "install", "", "PWR SHARE"),
     ("mains_met", "enum", "Disabled", METERS, "install", "", "MAINS MET"),
     ("mains_adr", "int", 10, (10, 247), "install", "", "MAINS ADR"),
     ("circt_met", "enum", "Disabled", METERS, "install", "", "CIRCT MET"),
@@ -151,9 +151,9 @@ class Settings:
         self._values = {}
         # No settings, but what must outlive a power cut as well: access 0 off, 1 on, 2 pause; the
         # card that switched on (hex, "" for none); the timer as (mode, start, stop, repeat) or
-        # None, times in Unix seconds, 0 for none; how often each contactor has closed; the capacity
-        # tariff's intervals as pairs of minute of the day and W; the month (year * 12 + month) of
-        # the peak and its W.
+        # None, times in Unix seconds, 0 for none; how often each contactor has closed; intervals
+        # of the capacity tariff as pairs of minute of the day and W; the month (year * 12 + month)
+        # of the peak and its W.
         self.states = {"access": 1, "card": "", "timer": None, "wear": (0, 0), "intervals": (),
                        "peak": (0, 0)}
         self.changed = False

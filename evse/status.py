@@ -2,15 +2,20 @@
 
 import gc
 
+from micropython import const
+
 from evse import reasons
 from evse.charging import faults, states
 from evse.charging.pilot import FULL, LEVEL_A
 from evse.commands import MODE_IDS, OFF, PAUSE, rare
+from evse.current import SETTING_MODES
 from evse.power import readings as sources
+from evse.power.views import NO_LIMIT, SOLAR
 from evse.settings import KIND
 
 _EV_STATE = ("initial_soc", "remaining_soc", "full_soc", "computed_soc", "energy_capacity",
              "energy_request", "evccid", "time_until_full")
+_LOST = const(2)  # as in evse.group, which only a Master has in memory
 
 
 class Status:
@@ -37,6 +42,12 @@ class Status:
     normal, smart, solar, custom), ``c2_option`` (0 to 4), ``phases`` (0 as wired), ``c1_count``,
     ``c2_count`` (closings), ``lock_state`` ("" without a lock), ``woke`` (step that woke the car,
     -1), ``ev_state`` (what is known of the car, by the names clients know; None without a modem).
+
+    ``solar_left_s`` (until it stops for want of sun, 0 while it need not), ``battery_da`` (home
+    battery, charging positive; 0 without a valid value), ``battery_age_ms`` (-1 without),
+    ``battery_expired`` (one was told, but too long ago), ``circuit_limit_da`` (None while none is
+    in force), ``circuit_age_ms``, ``phases_wish`` (1 or 3, of the automatic), ``phases_used``
+    (bits of the mains phases the car is known to draw on, 0 unknown), ``relay_open`` (grid relay).
     """
 
     def __init__(self, core, version, board, serial):
@@ -62,14 +73,17 @@ class Status:
         self.state_id = charger.state
         name = states.name(charger.state)
         # Clients know waiting for current as part of the state, not as an error.
-        self.state_name = "%s - %s" % (name, faults.legacy_text(waiting)) if waiting else name
+        if waiting:
+            name = "%s - %s" % (name, "Waiting for Solar" if charger.reason == reasons.NO_SUN
+                                else faults.legacy_text(waiting))
+        self.state_name = name
         self.car_connected = charger.plugged or core.pilot.level != LEVEL_A
         self.charging = charger.c1
         self.access = access = core.access.state
         self.mode = ("Off" if access == OFF else "Pause" if access == PAUSE
                      else core.settings.get("mode"))
         self.mode_id = MODE_IDS[self.mode]
-        self.setting_mode_id = regulator.params.mode
+        self.setting_mode_id = core.mode
         self.error_id = faults.legacy_id(errors)
         self.error_name = faults.legacy_text(errors)
         self.fault_name = faults.name(errors)
@@ -114,9 +128,26 @@ class Status:
         self.woke = charger.woke
         modem = charger.modem
         self.ev_state = modem and {key: getattr(modem, key) for key in _EV_STATE}
+        self._take_power(regulator, readings)
         lock = self.lock
         self.lock_state = ("" if not lock or not lock.kind else "moving" if lock.moving else
                            "locked" if lock.locked else "unlocked")
+
+    def _take_power(self, regulator, readings):
+        """What concerns the sun, the battery, the circuit and the phases."""
+        core = self._core
+        now = core.now
+        self.solar_left_s = regulator.sun.left_s(0)
+        age = readings.age(sources.BATTERY, now)
+        self.battery_age_ms = age
+        self.battery_da = readings.amps[sources.BATTERY][0] if age >= 0 else 0
+        self.battery_expired = age < 0 and readings.count[sources.BATTERY] > 0
+        limit = regulator.params.circuit_da
+        self.circuit_limit_da = limit if limit < NO_LIMIT else None
+        self.circuit_age_ms = readings.age(sources.CIRCUIT, now)
+        self.phases_wish = core.phases.wish
+        self.phases_used = regulator.uses[0]
+        self.relay_open = core.relay_open
 
     def _why(self, reason):
         """The reason in words, a fault by its name."""
@@ -144,6 +175,70 @@ class Status:
     def ev_da(self, phase):
         """Current of the car on phase 0, 1 or 2."""
         return self._core.readings.amps[sources.EV][phase]
+
+    def circuit_da(self, phase):
+        """Current of the circuit on phase 0, 1 or 2."""
+        return self._core.readings.amps[sources.CIRCUIT][phase]
+
+    def solar_da(self, phase):
+        """Mains current of phase 0, 1 or 2 as Solar sees it: without the home battery's part.
+
+        Clients know it by phase; only the sum counts. With one phase in use all of it is there.
+        """
+        amps = self.mains_da(phase)
+        if self.setting_mode_id != SOLAR:
+            return amps
+        bits = self._core.regulator.evses[0].phases
+        if bits in (1, 2, 4):
+            return amps - self.battery_da if bits == 1 << phase else amps
+        share = self.battery_da // 3
+        return amps - share - (self.battery_da - 3 * share if phase == 0 else 0)
+
+    def capacity(self):
+        """(limit as sum in dA or None, Wh used, Wh allowed, s left of the quarter, W of the peak).
+
+        The month's peak is known without the tariff being in force.
+        """
+        capacity = self._core.capacity
+        if not capacity:
+            return None, 0, 0, 0, self._core.settings.states["peak"][1]
+        limit = capacity.limit_da
+        return (limit if limit < NO_LIMIT else None, capacity.used_wh, capacity.budget_wh,
+                capacity.left_s, capacity.peak_w)
+
+    def intervals(self):
+        """Pairs (minute of the day, W) of the capacity tariff."""
+        return self._core.settings.states["intervals"]
+
+    def evse_rows(self):
+        """Yield (number, mode, wants, charging, grant in dA, why, what limits it, lost) of each.
+
+        Number 0 is this one; the others are the nodes this one has heard of as their Master.
+        """
+        core = self._core
+        regulator = core.regulator
+        group = core.group
+        for number, view in enumerate(regulator.evses):
+            known = group.state[number] if number and group else not number
+            if known:
+                granted = regulator.grant_da[number]
+                yield (number, SETTING_MODES[view.mode] if number else self.mode, view.wants,
+                       view.charging, granted,
+                       self._why_node(view, regulator.grant_reason[number], granted) if number
+                       else self.reason_text,
+                       reasons.text(regulator.grant_limit[number]) if granted else "",
+                       known == _LOST)
+
+    @staticmethod
+    def _why_node(view, reason, granted):
+        """A node says no more than whether its car wants current and its contactor is closed."""
+        if view.charging:
+            reason = reasons.CHARGING
+        elif not view.wants:
+            reason = reasons.NONE
+        elif granted:
+            reason = reasons.CAR_NOT_READY
+        return reasons.text(reason)
 
     def cycle_summary(self):
         """Figures of the control cycle as a dict, None where there is none."""

@@ -32,19 +32,18 @@ def normalise(document):
         scenario = schema.fill(document, load_schema())
     except schema.Invalid as problem:
         raise BadScenario(str(problem)) from None
-    car = scenario["evses"][0]["car"]
-    if len(set(car["phases"])) != len(car["phases"]):
-        raise BadScenario("evses[0].car.phases: each phase once")
-    for number, (begin, end) in enumerate(car["plugged"]):
-        if end <= begin:
-            raise BadScenario("evses[0].car.plugged[%d]: ends before it begins" % number)
+    for place, evse in enumerate(scenario["evses"]):
+        car = evse["car"]
+        if len(set(car["phases"])) != len(car["phases"]):
+            raise BadScenario("evses[%d].car.phases: each phase once" % place)
+        for number, (begin, end) in enumerate(car["plugged"]):
+            if end <= begin:
+                raise BadScenario("evses[%d].car.plugged[%d]: ends before it begins"
+                                  % (place, number))
     for key in ("load_da", "pv_da", "battery_da", "circuit_load_da"):
         rows = scenario["site"][key]
         if any(later[0] <= row[0] for row, later in zip(rows, rows[1:])):
             raise BadScenario("site.%s: the times must rise" % key)
-    for place in (scenario["settings"], scenario["evses"][0]["settings"]):
-        if str(place.get("mode")).lower() == "solar":
-            raise BadScenario("settings.mode: Solar is not available yet")
     for number, event in enumerate(scenario["events"]):
         try:
             events.check(event, scenario)

@@ -82,6 +82,7 @@ function sentence(text) {
 
 function limitText(status) {
   const text = status.limit.text;
+  if (text === "capacity") return capacityLimitText(status.capacity);
   if (text !== "mains") return text;
   const fullest = status.mains.da.indexOf(Math.max(...status.mains.da)) + 1;
   return `mains, L${fullest} is the fullest phase`;
@@ -90,7 +91,9 @@ function limitText(status) {
 function whyText(status) {
   if (!status.charging) return sentence(status.reason.text);
   const limit = limitText(status);
-  return limit ? `${amps(status.offered_da)} A. Limited by ${limit}.` : "";
+  const left = status.solar.left_s;
+  const stop = left ? ` Stops in ${durationText(left)} unless there is more sun.` : "";
+  return limit ? `${amps(status.offered_da)} A. Limited by ${limit}.${stop}` : stop.trim();
 }
 
 function showNow(status) {
@@ -128,13 +131,14 @@ function showOverride(status) {
   select.value = wanted;
 }
 
-function showMains(mains) {
+function showMains(status) {
+  const { mains } = status;
   const none = mains.meter === "Disabled";
   byId("phases").hidden = none || mains.age_ms < 0;
   byId("phases").classList.toggle("old", !mains.fresh);
   const limit = `MAINS ${mains.limit_da / 10} A`;
   if (none) {
-    setText("mains-note", "No mains meter is set. SMART needs one.");
+    setText("mains-note", status.share.startsWith("Node") ? "The master measures the mains." : "No mains meter is set. SMART and SOLAR need one.");
     return;
   }
   const age = mains.age_ms < 0 ? "" : ageText(mains.age_ms);
@@ -195,7 +199,9 @@ function showDetails(status) {
   setText("limit", status.limit.text || "–");
   setText("range", `${status.min_da / 10} to ${status.max_da / 10} A`);
   setText("car", `${status.car_connected ? "connected" : "not connected"}${status.session.woke > 0 ? ", had to be woken" : ""}`);
-  setText("phase-text", `${contactors.phases || "as wired"}${second ? ` (contactor 2: ${contactors.contact_2})` : ""}`);
+  setText("phase-text", `${contactors.phases || "as wired"}${second ? ` (contactor 2: ${contactors.contact_2})` : ""}${phasesText(status)}`);
+  setText("circuit-text", circuitText(status.circuit));
+  byId("circuit-row").hidden = status.circuit.limit_da === null && status.circuit.age_ms < 0;
   setText("ev-text", evText(status.ev_meter));
   byId("ev-row").hidden = status.ev_meter.meter === "Disabled";
   setText("lock-text", lock.state);
@@ -234,7 +240,10 @@ function showFaults(status) {
 function show(status) {
   showNow(status);
   showOverride(status);
-  showMains(status.mains);
+  showMains(status);
+  showSolar(status);
+  showCapacity(status);
+  showGroup(status);
   showSession(status);
   showTimer(status);
   showCards(status);
@@ -387,4 +396,4 @@ document.addEventListener("visibilitychange", () => {
 });
 
 setInterval(watch, 500);
-poll();
+addEventListener("DOMContentLoaded", poll); // when current.js is there, too

@@ -4,7 +4,7 @@ from evse.net.reply import Reply, failure, quote, rfid_text
 from evse.settings import Refused
 
 _COMMANDS = ("mode", "override", "set", "fault", "access", "swipe", "timer", "clock", "custom",
-             "colour", "phases", "cards", "pwm", "ev_state")
+             "colour", "phases", "cards", "pwm", "ev_state", "battery", "intervals", "reading")
 _TIMER = ("mode", "start", "stop", "repeat")
 
 
@@ -89,6 +89,7 @@ def _status(status):
     yield ',"ev_meter":{"meter":%s,"da":[%d,%d,%d],"w":%d,"wh":%d,"age_ms":%d}' % (
         quote(setting("ev_meter")), status.ev_da(0), status.ev_da(1), status.ev_da(2),
         status.ev_w, status.ev_wh, status.ev_age_ms)
+    yield from _power(status, setting)
     yield ',"temp_c":%d,"pwm1024":%d,"heap":{"free":%d}' % (
         status.temp, status.pwm1024, status.heap_free())
     yield ',"cycle":%s,"bus":[' % quote(status.cycle_summary())
@@ -99,11 +100,45 @@ def _status(status):
     yield "]}"
 
 
+def _power(status, setting):
+    """What else the current follows: sun, battery, capacity, circuit, phases, the others."""
+    yield ',"solar":{"style":%s,"start":%d,"stop":%d,"import":%d,"left_s":%d}' % (
+        quote(setting("solar_style")), setting("start"), setting("stop"), setting("import"),
+        status.solar_left_s)
+    yield ',"battery":{"da":%d,"age_ms":%d,"expired":%s,"reserve":%d,"protect":%s}' % (
+        status.battery_da, status.battery_age_ms, quote(status.battery_expired),
+        setting("battery_reserve"), quote(setting("battery_protect") == "Enabled"))
+    limit, used, budget, left, peak = status.capacity()
+    yield ',"capacity":{"mode":%s,"amps":%d,"stop":%d,"limit_da":%s,"used_wh":%d' % (
+        quote(setting("cap_mode")), setting("capacity"), setting("cap_stop"), quote(limit), used)
+    yield ',"budget_wh":%d,"left_s":%d,"peak_w":%d,"intervals":[' % (budget, left, peak)
+    comma = ""
+    for minute, watts in status.intervals():
+        yield "%s[%d,%d]" % (comma, minute, watts)
+        comma = ","
+    yield ']},"circuit":{"meter":%s,"limit_da":%s,"da":[%d,%d,%d],"age_ms":%d}' % (
+        quote(setting("circt_met")), quote(status.circuit_limit_da), status.circuit_da(0),
+        status.circuit_da(1), status.circuit_da(2), status.circuit_age_ms)
+    used = status.phases_used
+    yield ',"phases":{"wish":%d,"in_force":%d,"used":%s}' % (
+        status.phases_wish, status.phases,
+        quote([phase + 1 for phase in range(3) if used & 1 << phase]))
+    yield ',"relay_open":%s,"share":%s,"evses":[' % (
+        quote(bool(status.relay_open)), quote(setting("pwr_share")))
+    comma = ""
+    for number, mode, wants, charging, grant_da, why, limit, lost in status.evse_rows():
+        yield '%s{"number":%d,"mode":%s,"wants":%s,"charging":%s,"grant_da":%d' % (
+            comma, number, quote(mode), quote(bool(wants)), quote(bool(charging)), grant_da)
+        yield ',"reason":%s,"limit":%s,"lost":%s}' % (quote(why), quote(limit), quote(lost))
+        comma = ","
+    yield "]"
+
+
 def _modes(status):
-    """Modes that can be chosen now: Smart needs a mains meter."""
-    if status.setting("mains_met") == "Disabled":
+    """Modes that can be chosen now: Smart and Solar need a mains meter, here or at the master."""
+    if status.setting("mains_met") == "Disabled" and status.setting("pwr_share")[:4] != "Node":
         return ["Off", "Normal", "Pause"]
-    return ["Off", "Normal", "Smart", "Pause"]
+    return ["Off", "Normal", "Smart", "Solar", "Pause"]
 
 
 def _is(request, kind):
@@ -143,6 +178,9 @@ def _shaped(name, value):
     elif name == "colour":
         if type(value) is not list or len(value) != 4:
             raise ValueError("value must be [name, red, green, blue]")
+    elif name in ("intervals", "reading"):
+        if type(value) is not list:
+            raise ValueError("value must be a list")
     elif name == "cards":
         if type(value) is not list or (value[0] if value else 0, len(value)) not in (
                 ("add", 2), ("add", 3), ("remove", 2), ("clear", 1)):

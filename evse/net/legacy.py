@@ -36,39 +36,51 @@ def _settings(status):
         quote(status.version), status.serial, quote(status.mode.upper()),
         status.mode_id, connected)
     yield ',"eth":{"present":false,"connected":false,"has_ip":false}'
-    yield ',"evse":{"temp":%d,"temp_max":%d,"connected":%s,"access":%d,"mode":%d,"loadbl":0' % (
-        status.temp, setting("max_temp"), connected, status.access, status.setting_mode_id)
-    yield ',"pwm":%d,"custombutton":%s,"solar_stop_timer":0,"state":%s,"state_id":%d' % (
-        status.pwm1024, quote(bool(status.custom)), quote(status.state_name), status.state_id)
+    yield ',"evse":{"temp":%d,"temp_max":%d,"connected":%s,"access":%d,"mode":%d,"loadbl":%d' % (
+        status.temp, setting("max_temp"), connected, status.access, status.setting_mode_id,
+        _number(setting, "pwr_share"))
+    yield ',"pwm":%d,"custombutton":%s,"solar_stop_timer":%d,"state":%s,"state_id":%d' % (
+        status.pwm1024, quote(bool(status.custom)), status.solar_left_s,
+        quote(status.state_name), status.state_id)
     yield ',"error":%s,"error_id":%d,"nrofphases":%d' % (
-        quote(status.error_name), status.error_id, status.phases)
+        quote(status.error_name), status.error_id, _phase_count(status))
     yield from _reader(status)
     yield '},"settings":{"charge_current":%d,"override_current":%d,"current_min":%d' % (
         status.grant_da, status.override_da, setting("min"))
-    yield ',"current_max":%d,"current_main":%d,"current_max_circuit":0' % (
-        setting("max"), setting("mains"))
-    yield ',"current_max_sum_mains":0,"max_sum_mains_time":0,"solar_max_import":0'
-    yield ',"solar_start_current":0,"solar_stop_time":0,"enable_C2":%s,"mains_meter":%s' % (
-        quote(setting("contact_2")), quote(setting("mains_met")))
+    yield ',"current_max":%d,"current_main":%d,"current_max_circuit":%d' % (
+        setting("max"), setting("mains"), setting("circuit"))
+    yield ',"current_max_sum_mains":%d,"max_sum_mains_time":%d,"solar_max_import":%d' % (
+        setting("capacity"), setting("cap_stop"), setting("import"))
+    yield ',"solar_start_current":%d,"solar_stop_time":%d,"enable_C2":%s,"mains_meter":%s' % (
+        setting("start"), setting("stop"), quote(setting("contact_2")),
+        quote(setting("mains_met")))
     yield ',"starttime":%d,"stoptime":%d,"repeat":%d' % (
         status.timer_start, status.timer_stop, status.timer_repeat)
     yield ',"lcdlock":0,"lock":%d,"cablelock":%d,"ledmode":%d' % (
         _number(setting, "lock"), _number(setting, "cable_lock"), _number(setting, "led_mode"))
-    yield ',"capacity_mode":0,"intervals":[]'
+    yield ',"capacity_mode":%d,"intervals":[' % _number(setting, "cap_mode")
+    comma = ""
+    for minute, watts in status.intervals():
+        yield '%s{"start":%d,"power":%d}' % (comma, minute, watts)
+        comma = ","
+    yield "]"
     yield from _modem(status)
     yield ',"mqtt":{"host":"","port":1883,"topic_prefix":"SmartEVSE-%d","username":""' % (
         status.serial)
     yield ',"password_set":false,"tls":false,"status":"Disconnected"}'
     yield ',"ocpp":{"mode":"Disabled","backend_url":"","cb_id":"","auth_key":""'
     yield ',"auto_auth":"Disabled","auto_auth_idtag":"","status":"Disconnected"}'
-    yield ',"home_battery":{"current":0,"last_update":0}'
+    yield ',"home_battery":{"current":%d,"last_update":%d}' % (
+        status.battery_da, _sampled_at(status, status.battery_age_ms))
     yield from _ev_meter(status)
+    yield from _circuit_meter(status)
     if status.mains_wh > 0:
         yield ',"mains_meter":{"import_active_energy":%d}' % status.mains_wh
-    phases = _phases(status.mains_da(0), status.mains_da(1), status.mains_da(2))
-    # Nothing corrects the currents for a battery yet, so both sets are the same.
-    yield ',"phase_currents":{%s,"last_data_update":%d,"original_data":{%s}}' % (
-        phases, _sampled_at(status), phases)
+    yield ',"phase_currents":{%s,"last_data_update":%d' % (
+        _phases(status.solar_da), _sampled_at(status, status.mains_age_ms))
+    bits = status.charging and (status.phases_used or (1 if status.phases == 1 else 7))
+    yield ',"charging_L1":%s,"charging_L2":%s,"charging_L3":%s,"original_data":{%s}}' % (
+        quote(bits & 1 > 0), quote(bits & 2 > 0), quote(bits & 4 > 0), _phases(status.mains_da))
     yield ',"backlight":{"timer":0,"status":"N/A"},"color":'
     comma = "{"
     for number, name in enumerate(COLOURS):
@@ -77,6 +89,12 @@ def _settings(status):
             comma, name, rgb >> 16, rgb >> 8 & 255, rgb & 255)
         comma = ","
     yield "}}"
+
+
+def _phase_count(status):
+    """1 or 3, the only numbers clients know; 0 as wired and the car has not shown it yet."""
+    used = status.phases_used
+    return (1 if used in (1, 2, 4) else 3) if used else status.phases
 
 
 def _number(setting, key):
@@ -106,26 +124,38 @@ def _modem(status):
 def _ev_meter(status):
     meter = status.setting("ev_meter")
     watts, total, charged = status.ev_w, status.ev_wh, status.session_wh
-    if meter == "Disabled":
+    if meter == "Disabled" or status.setting("ev_meter_role") != "Car only":
         watts = total = charged = 0  # the session's energy is an estimate then, no meter's
     total = max(total, 0)
     yield ',"ev_meter":{"description":%s,"address":%d,"import_active_power":%d' % (
         quote(meter), status.setting("ev_adr"), max(watts, 0))
     yield ',"total_wh":%d,"charged_wh":%d,"total_kwh":%s,"charged_kwh":%s' % (
         total, charged, _kwh(total), _kwh(charged))
-    yield ',"currents":{%s}' % _phases(status.ev_da(0), status.ev_da(1), status.ev_da(2))
+    yield ',"currents":{%s}' % _phases(status.ev_da)
     yield ',"import_active_energy":%d,"export_active_energy":0}' % total
+
+
+def _circuit_meter(status):
+    """The circuit's own meter, or the EV meter that measures the circuit."""
+    setting = status.setting
+    kind, address = "circt_met", "circt_adr"
+    if setting(kind) == "Disabled" and setting("ev_meter_role") != "Car only":
+        kind, address = "ev_meter", "ev_adr"
+    if setting(kind) != "Disabled":
+        yield ',"circuit_meter":{"description":%s,"address":%d,"currents":{%s}}' % (
+            quote(setting(kind)), setting(address), _phases(status.circuit_da))
 
 
 def _kwh(wh):
     return "%d.%d" % (wh // 1000, wh % 1000 // 100)
 
 
-def _phases(l1, l2, l3):
+def _phases(da):
+    l1, l2, l3 = da(0), da(1), da(2)
     return '"TOTAL":%d,"L1":%d,"L2":%d,"L3":%d' % (l1 + l2 + l3, l1, l2, l3)
 
 
-def _sampled_at(status):
-    """Unix time of the mains sample, 0 when there is none or the time of day is not known."""
-    now, age_ms = status.clock_s, status.mains_age_ms
+def _sampled_at(status, age_ms):
+    """Unix time of a sample, 0 when there is none or the time of day is not known."""
+    now = status.clock_s
     return now - age_ms // 1000 if now and age_ms >= 0 else 0

@@ -3,6 +3,8 @@
 Each POST is answered with 200 and JSON that repeats what was done and names what was refused.
 """
 
+import json
+
 from evse.net.legacy import COLOURS, names
 from evse.net.reply import Reply, quote, rfid_text
 from evse.settings import Refused
@@ -12,9 +14,6 @@ _MODES = ("Off", "Normal", "Solar", "Smart", "Pause")
 _SWITCHED = ("Disabled", "Enabled")
 _CAR = ("current_soc", "full_soc", "energy_request", "energy_capacity")
 _HEX = "0123456789abcdefABCDEF"
-# Parameters of the older firmwares for things this one cannot do yet.
-_LATER = ("stop_timer", "solar_start_current", "solar_max_import", "current_max_sum_mains",
-          "max_sum_mains_timer", "capacity_mode", "lcdlock")
 
 
 def _post(request, status, command):
@@ -97,8 +96,13 @@ class _Writer:
         return True
 
     def _put(self, key, shown, name, value):
-        """Give one command to the core and answer ``shown`` as ``key``, or that it was refused."""
-        self.reply[key] = shown if self._try(name, value) else _REFUSED
+        """Give one command to the core and answer ``shown`` as ``key``, or that it was refused.
+
+        True when it was carried out.
+        """
+        done = self._try(name, value)
+        self.reply[key] = shown if done else _REFUSED
+        return done
 
     # ---- POST /settings ----
 
@@ -111,15 +115,24 @@ class _Writer:
         value = number("current_min")
         if value is not None:
             put("current_min", value, "set", ("min", value))
+        self._capacity()
         value = number("custombutton")
         if value is not None:
             put("custombutton", value > 0, "custom", value > 0)
         self._mode()
         self._choice("enable_C2", "contact_2")
         self._choice("modem", "modem")
+        value = number("stop_timer")
+        if value is not None:
+            self.reply["stop_timer"] = self._try("set", ("stop", value))
         value = number("override_current")
         if value is not None:
             put("override_current", value, "override", value)
+        for name, key in (("solar_start_current", "start"), ("solar_max_import", "import")):
+            value = number(name)
+            if value is not None:
+                put(name, value, "set", (key, value))
+        self._battery()
         value = number("override_pwm")
         if value is not None:
             # Any negative number ends it; the older firmwares then answer with the duty of +12 V.
@@ -132,9 +145,49 @@ class _Writer:
         value = number("cablelock")
         if value is not None:
             self._cable_lock(value)
-        for name in _LATER:
-            if self._get(name) is not None:
-                self.reply[name] = _REFUSED
+        if self._get("lcdlock") is not None:
+            self.reply["lcdlock"] = _REFUSED  # there is no LCD yet
+
+    def _capacity(self):
+        """The capacity tariff: its mode, its intervals, its current."""
+        number = self._number
+        put = self._put
+        value = number("capacity_mode")
+        if value is not None:
+            modes = names("cap_mode")
+            if not 0 <= value < len(modes):
+                self.reply["capacity_mode"] = _REFUSED
+            elif put("capacity_mode", value, "set", ("cap_mode", modes[value])) and value == 0:
+                # Without a mode the older firmwares keep no current either.
+                self._try("set", ("capacity", 0))
+        value = self._get("intervals")
+        if value is not None:
+            self._intervals(value)
+        value = number("current_max_sum_mains")
+        if value is not None:
+            if put("current_max_sum_mains", value, "set", ("capacity", value)) and value:
+                # Before there were modes, the current by itself was the limit.
+                if self._status.setting("cap_mode") == "Disabled":
+                    self._try("set", ("cap_mode", "Fixed"))
+        value = number("max_sum_mains_timer")
+        if value is not None:
+            put("max_sum_mains_time", value, "set", ("cap_stop", value))
+
+    def _intervals(self, value):
+        """A list of {start, power}, or the text of one."""
+        try:
+            if type(value) is str:
+                value = json.loads(value)
+            pairs = sorted([_whole(row["start"]), _whole(row["power"])] for row in value)
+        except (ValueError, TypeError, KeyError, IndexError):
+            self.reply["intervals"] = _REFUSED
+            return
+        self._put("intervals", "OK", "intervals", pairs)
+
+    def _battery(self):
+        value = self._number("battery_current")
+        if value is not None:
+            self._put("battery_current", value, "battery", value)
 
     def _choice(self, name, key):
         """A setting by the number of its name; the answer stands under "settings" as ever."""
@@ -196,17 +249,23 @@ class _Writer:
         return {"L1": l1, "L2": l2, "L3": l3, "TOTAL": l1 + l2 + l3}
 
     def currents(self):
-        """Feed a mains meter of type API."""
+        """Feed a mains meter of type API, and what the home battery takes."""
         reply = self.reply
-        if self._get("battery_current") is not None:
-            reply["battery_current"] = _REFUSED
+        self._battery()
         amps = self._amps()
         if amps is None:
             return
         if self._try("reading", ("mains", amps["L1"], amps["L2"], amps["L3"])):
-            reply.update(amps)
             del amps["TOTAL"]
             reply["original"] = amps
+            # As Solar sees them, with the home battery taken out.
+            status = self._status
+            status.refresh()
+            total = 0
+            for phase in range(3):
+                value = reply["L%d" % (phase + 1)] = status.solar_da(phase)
+                total += value
+            reply["TOTAL"] = total
         else:
             reply["L1"] = reply["L2"] = reply["L3"] = _REFUSED
 

@@ -3,10 +3,15 @@
 Everything is an ``array('i')`` that the caller owns; nothing is allocated. Per-phase arrays of all
 EVSEs are laid out ``[3 * evse + phase]``. Masks are bits 1, 2, 4 for L1, L2, L3; a mask of 0 is
 all three. ``room`` has four elements: dA left on L1, L2, L3, and left for their sum. Native
-integers wrap at 32 bits on the board, so values are held within +-EDGE on the way in.
+integers wrap at 32 bits on the board, so values are held within +-EDGE on the way in. Grants,
+tops (the most an EVSE may draw at this moment), masks and orders are never negative.
+
+``claims`` has five elements: dA of mains per phase, of the circuit per phase, 1 when a meter
+measures the circuit, dA over the phases of capacity (all that is bought), and of all EVSEs
+together. EDGE or more is no claim.
 """
 
-EDGE = 0x7FFFFFF  # 2**27 - 1: eight of them, a limit and a current still fit 32 bits
+EDGE = 0x3FFFFFF  # 2**26 - 1: 24 draws, three currents and a limit still fit 32 bits
 
 NOISE = 5
 RISING = 1
@@ -20,7 +25,8 @@ def track(count, amps, last, drawn, grant, moving, mask):
     phase that EVSE ``i`` may use is its own, as far as it leads towards ``grant[i]``. What one
     EVSE took, the next cannot take. Less than NOISE is nobody's: taken again and again it would
     wear the estimate away.
-    ``last`` (3), the mains currents of the sample before, is replaced by ``amps`` (3).
+    ``last`` (3), the mains currents of the sample before, is replaced by ``amps`` (3); they and
+    ``drawn`` are within half of 32 bits.
     """
     for phase in range(3):
         change = amps[phase] - last[phase]
@@ -42,30 +48,6 @@ def track(count, amps, last, drawn, grant, moving, mask):
                 change -= taken
 
 
-def free(count, limit, amps, drawn, room):
-    """Set ``room[0:3]`` to the dA per phase that all EVSEs together may take under ``limit``.
-
-    That is the limit less what everybody else draws, which is ``amps`` less the EVSEs' ``drawn``.
-    """
-    limit = max(-EDGE, min(EDGE, limit))
-    for phase in range(3):
-        left = limit - max(-EDGE, min(EDGE, amps[phase]))
-        for i in range(count):
-            left += max(-EDGE, min(EDGE, drawn[3 * i + phase]))
-        room[phase] = max(-EDGE, min(EDGE, left))
-
-
-def overload(limit, amps, mask):
-    """Return by how many dA the worst phase of ``mask`` is above ``limit``; negative is room."""
-    mask = mask or 7
-    limit = max(-EDGE, min(EDGE, limit))
-    worst = -2 * EDGE
-    for phase in range(3):
-        if mask & (1 << phase):
-            worst = max(worst, max(-EDGE, min(EDGE, amps[phase])) - limit)
-    return worst
-
-
 def least(room, mask):
     """Return the smallest room in dA among the phases of ``mask``."""
     mask = mask or 7
@@ -74,6 +56,82 @@ def least(room, mask):
         if mask & (1 << phase):
             smallest = min(smallest, room[phase])
     return smallest
+
+
+def rooms(count, claims, mains, circuit, drawn, grant, top, mask, room, code):
+    """Set ``room`` to what all EVSEs together may take, and ``code`` to the claim that says so.
+
+    ``mains`` and ``circuit`` (3 each) less what the EVSEs draw is what others use of a claim.
+    Where no meter sees others, on an unmeasured circuit and for the sum of the EVSEs, only that is
+    gone which was taken back from an EVSE and may still flow: its ``top`` beyond its ``grant``.
+    ``code``: 0 mains, 1 circuit, 2 capacity, 3 sum of the EVSEs; the first when two say the same.
+    """
+    all_others = all_late = 0
+    for phase in range(3):
+        ours = late = 0
+        for i in range(count):
+            ours += max(-EDGE, min(EDGE, drawn[3 * i + phase]))
+            if (mask[i] or 7) & (1 << phase):
+                late += max(0, min(EDGE, top[i]) - grant[i])
+        others = max(-EDGE, min(EDGE, mains[phase])) - ours
+        all_others += others
+        all_late += late
+        if claims[2]:
+            late = max(-EDGE, min(EDGE, circuit[phase])) - ours
+        _room(phase, claims[0], others, claims[1], late, room, code)
+    _room(3, claims[3], all_others, claims[4], all_late, room, code)
+    code[3] += 2
+
+
+def _room(at, claim, used, other, late, room, code):
+    """Set ``room[at]`` to what is left of two claims, and ``code[at]`` to 1 if of the second."""
+    left = EDGE if claim >= EDGE else max(-EDGE, claim) - used
+    right = EDGE if other >= EDGE else max(-EDGE, other) - late
+    code[at] = 1 if right < min(left, EDGE) else 0
+    room[at] = max(-EDGE, min(EDGE, left, right))
+
+
+def over(claims, mains, circuit, out):
+    """Set ``out`` (4) to the dA by which each phase, and at last the sum, is above its claims.
+
+    Only what is measured counts; negative is room.
+    """
+    total = 0
+    for phase in range(3):
+        amps = max(-EDGE, min(EDGE, mains[phase]))
+        total += amps
+        out[phase] = amps - max(-EDGE, min(EDGE, claims[0]))
+        if claims[2]:
+            amps = max(-EDGE, min(EDGE, circuit[phase]))
+            out[phase] = max(out[phase], amps - max(-EDGE, min(EDGE, claims[1])))
+    out[3] = max(-EDGE, min(EDGE, total)) - max(-EDGE, min(EDGE, claims[3]))
+
+
+def rank(count, key, order):
+    """Sort ``order[0:count]`` by ``key`` of each, the least first; equals keep their order."""
+    for n in range(1, count):
+        i = order[n]
+        at = n
+        while at and key[order[at - 1]] > key[i]:
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = i
+
+
+def surplus(count, mains, battery_da, drawn, counted):
+    """Return the dA over all phases that the ``counted`` EVSEs could take without buying.
+
+    That is what is sold, plus their own ``drawn``, plus what the battery is charged with
+    (``battery_da``, negative while it feeds).
+    """
+    total = max(-EDGE, min(EDGE, battery_da))
+    for i in range(count):
+        if counted[i]:
+            for at in range(3 * i, 3 * i + 3):
+                total += max(-EDGE, min(EDGE, drawn[at]))
+    for phase in range(3):
+        total -= max(-EDGE, min(EDGE, mains[phase]))
+    return max(-EDGE, min(EDGE, total))
 
 
 def share(count, order, low, high, mask, room, grant):

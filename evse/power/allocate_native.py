@@ -10,109 +10,58 @@ there and changes nothing on the board, where ``sign`` itself wraps.
 import micropython
 from micropython import const
 
-_EDGE = const(0x7FFFFFF)
-_SIGN_BIT = 31  # no const: a folded 1 << 31 is no small integer on the board
+_EDGE = const(0x3FFFFFF)
+_SIGN_BIT = const(31)  # shifted when it runs: a folded 1 << 31 is no small integer on the board
 
 _NOISE = const(5)
 _RISING = const(1)
 _FALLING = const(2)
-
-EDGE = 0x7FFFFFF
-NOISE = 5
-RISING = 1
-FALLING = 2
 
 
 @micropython.viper
 def track(count: int, amps: ptr32, last: ptr32, drawn: ptr32, grant: ptr32, moving: ptr32,
           mask: ptr32):
     """See ``allocate.track``."""
-    sign = 1 << int(_SIGN_BIT)
+    sign = 1
+    sign <<= _SIGN_BIT
     phase = 0
     while phase < 3:
         change = ((amps[phase] ^ sign) - sign) - ((last[phase] ^ sign) - sign)
         last[phase] = amps[phase]
-        i = 0
-        if change < _NOISE and change > 0 - _NOISE:
-            i = count
+        going = 0
+        if change >= _NOISE:
+            going = _RISING
+        elif change <= -_NOISE:
+            going = _FALLING
+        i = 0 if going else count
+        bit = 1 << phase
         while i < count:
-            used = mask[i]
-            if used == 0 or used & (1 << phase) != 0:
-                at = 3 * i + phase
-                missing = grant[i] - ((drawn[at] ^ sign) - sign)
-                taken = 0
-                if moving[i] == _RISING and missing > 0 and change > 0:
-                    taken = missing if missing < change else change
-                elif moving[i] == _FALLING and missing < 0 and change < 0:
-                    taken = missing if missing > change else change
-                drawn[at] += taken
-                change -= taken
+            if moving[i] == going:
+                used = mask[i]
+                if not used or used & bit:
+                    at = 3 * i + phase
+                    taken = grant[i] - ((drawn[at] ^ sign) - sign)
+                    if going == _RISING:
+                        if taken > change:
+                            taken = change
+                        if taken < 0:
+                            taken = 0
+                    else:
+                        if taken < change:
+                            taken = change
+                        if taken > 0:
+                            taken = 0
+                    drawn[at] += taken
+                    change -= taken
             i += 1
         phase += 1
-
-
-@micropython.viper
-def free(count: int, limit: int, amps: ptr32, drawn: ptr32, room: ptr32):
-    """See ``allocate.free``."""
-    sign = 1 << int(_SIGN_BIT)
-    if limit > _EDGE:
-        limit = _EDGE
-    elif limit < 0 - _EDGE:
-        limit = 0 - _EDGE
-    phase = 0
-    while phase < 3:
-        value = (amps[phase] ^ sign) - sign
-        if value > _EDGE:
-            value = _EDGE
-        elif value < 0 - _EDGE:
-            value = 0 - _EDGE
-        left = limit - value
-        i = 0
-        while i < count:
-            value = (drawn[3 * i + phase] ^ sign) - sign
-            if value > _EDGE:
-                value = _EDGE
-            elif value < 0 - _EDGE:
-                value = 0 - _EDGE
-            left += value
-            i += 1
-        if left > _EDGE:
-            left = _EDGE
-        elif left < 0 - _EDGE:
-            left = 0 - _EDGE
-        room[phase] = left
-        phase += 1
-
-
-@micropython.viper
-def overload(limit: int, amps: ptr32, mask: int) -> int:
-    """See ``allocate.overload``."""
-    sign = 1 << int(_SIGN_BIT)
-    if mask == 0:
-        mask = 7
-    if limit > _EDGE:
-        limit = _EDGE
-    elif limit < 0 - _EDGE:
-        limit = 0 - _EDGE
-    worst = -2 * _EDGE
-    phase = 0
-    while phase < 3:
-        if mask & (1 << phase) != 0:
-            value = (amps[phase] ^ sign) - sign
-            if value > _EDGE:
-                value = _EDGE
-            elif value < 0 - _EDGE:
-                value = 0 - _EDGE
-            if value - limit > worst:
-                worst = value - limit
-        phase += 1
-    return worst
 
 
 @micropython.viper
 def least(room: ptr32, mask: int) -> int:
     """See ``allocate.least``."""
-    sign = 1 << int(_SIGN_BIT)
+    sign = 1
+    sign <<= _SIGN_BIT
     if mask == 0:
         mask = 7
     smallest = _EDGE
@@ -126,17 +75,175 @@ def least(room: ptr32, mask: int) -> int:
 
 
 @micropython.viper
+def rooms(count: int, claims: ptr32, mains: ptr32, circuit: ptr32, drawn: ptr32, grant: ptr32,
+          top: ptr32, mask: ptr32, room: ptr32, code: ptr32):
+    """See ``allocate.rooms``."""
+    sign = 1
+    sign <<= _SIGN_BIT
+    all_others = 0
+    all_late = 0
+    phase = 0
+    while phase < 4:
+        others = all_others
+        late = all_late
+        whole = 1  # the turn of the sum of the phases
+        if phase < 3:
+            others = 0
+            late = 0
+            whole = 0
+            bit = 1 << phase
+            at = phase
+            i = 0
+            while i < count:
+                value = (drawn[at] ^ sign) - sign
+                if value > _EDGE:
+                    value = _EDGE
+                elif value < -_EDGE:
+                    value = -_EDGE
+                others -= value
+                used = mask[i]
+                if not used or used & bit:
+                    value = top[i]
+                    if value > _EDGE:
+                        value = _EDGE
+                    value -= grant[i]
+                    if value > 0:
+                        late += value
+                at += 3
+                i += 1
+            all_late += late
+            if claims[2]:
+                value = (circuit[phase] ^ sign) - sign
+                if value > _EDGE:
+                    value = _EDGE
+                elif value < -_EDGE:
+                    value = -_EDGE
+                late = others + value
+            value = (mains[phase] ^ sign) - sign
+            if value > _EDGE:
+                value = _EDGE
+            elif value < -_EDGE:
+                value = -_EDGE
+            others += value
+            all_others += others
+        won = 0
+        best = _EDGE
+        n = 0
+        while n < 2:
+            value = (claims[3 * whole + n] ^ sign) - sign
+            if value < _EDGE:
+                if value < -_EDGE:
+                    value = -_EDGE
+                value -= late if n else others
+                if value < best:
+                    best = value
+                    won = n
+            n += 1
+        room[phase] = best if best > -_EDGE else -_EDGE
+        code[phase] = 2 * whole + won
+        phase += 1
+
+
+@micropython.viper
+def over(claims: ptr32, mains: ptr32, circuit: ptr32, out: ptr32):
+    """See ``allocate.over``."""
+    sign = 1
+    sign <<= _SIGN_BIT
+    total = 0
+    phase = 0
+    while phase < 4:
+        worst = 0
+        n = 0 if phase < 3 else 3  # the claim: mains and the circuit, or at last capacity
+        while n < 4:
+            claim = (claims[n] ^ sign) - sign
+            if claim > _EDGE:
+                claim = _EDGE
+            elif claim < -_EDGE:
+                claim = -_EDGE
+            value = total
+            if not n:
+                value = (mains[phase] ^ sign) - sign
+            elif n < 3:
+                value = (circuit[phase] ^ sign) - sign
+            if value > _EDGE:
+                value = _EDGE
+            elif value < -_EDGE:
+                value = -_EDGE
+            if not n:
+                total += value
+            value -= claim
+            if n != 1 or value > worst:
+                worst = value
+            n += 4 if n or not claims[2] else 1
+        out[phase] = worst
+        phase += 1
+
+
+@micropython.viper
+def rank(count: int, key: ptr32, order: ptr32):
+    """See ``allocate.rank``."""
+    sign = 1
+    sign <<= _SIGN_BIT
+    n = 1
+    while n < count:
+        i = order[n]
+        value = (key[i] ^ sign) - sign
+        at = n
+        while at:
+            other = order[at - 1]
+            if (key[other] ^ sign) - sign <= value:
+                break
+            order[at] = other
+            at -= 1
+        order[at] = i
+        n += 1
+
+
+@micropython.viper
+def surplus(count: int, mains: ptr32, battery_da: int, drawn: ptr32, counted: ptr32) -> int:
+    """See ``allocate.surplus``."""
+    sign = 1
+    sign <<= _SIGN_BIT
+    total = 0
+    i = 0
+    while i <= count:  # the last turn is that of the mains
+        at = 3 * i
+        end = at + 3 if i == count or counted[i] else at
+        while at < end:
+            value = ((mains[end - at - 1] if i == count else drawn[at]) ^ sign) - sign
+            if value > _EDGE:
+                value = _EDGE
+            elif value < -_EDGE:
+                value = -_EDGE
+            total += 0 - value if i == count else value
+            at += 1
+        i += 1
+    if battery_da > _EDGE:
+        total += _EDGE
+    elif battery_da < -_EDGE:
+        total -= _EDGE
+    else:
+        total += battery_da
+    if total > _EDGE:
+        total = _EDGE
+    elif total < -_EDGE:
+        total = -_EDGE
+    return total
+
+
+@micropython.viper
 def share(count: int, order: ptr32, low: ptr32, high: ptr32, mask: ptr32, room: ptr32,
           grant: ptr32) -> int:
     """See ``allocate.share``."""
-    sign = 1 << int(_SIGN_BIT)
+    sign = 1
+    sign <<= _SIGN_BIT
     n = 0
     while n < 4:
         value = (room[n] ^ sign) - sign
         if value > _EDGE:
             room[n] = _EDGE
-        elif value < 0 - _EDGE:
-            room[n] = 0 - _EDGE
+        elif value < -_EDGE:
+            room[n] = -_EDGE
         n += 1
     left_1 = (room[0] ^ sign) - sign
     left_2 = (room[1] ^ sign) - sign
@@ -145,36 +252,49 @@ def share(count: int, order: ptr32, low: ptr32, high: ptr32, mask: ptr32, room: 
     served = 0
     step = 0
     first = 1
-    while first != 0 or step != 0:
+    while first or step:
         # First everybody's MIN, then one common rise after the other.
         n = 0
         while n < count:
             i = order[n]
+            n += 1
+            used = mask[i]
+            if not used:
+                used = 7
             amount = step
-            if first != 0:
+            if first:
                 grant[i] = 0
                 amount = (low[i] ^ sign) - sign
-                wanted = amount > 0 and amount <= (high[i] ^ sign) - sign
-            else:
-                wanted = grant[i] > 0 and grant[i] < (high[i] ^ sign) - sign
-            used = mask[i]
-            if used == 0:
-                used = 7
+                if amount <= 0 or amount > (high[i] ^ sign) - sign:
+                    continue
+            elif not grant[i] or grant[i] >= high[i]:
+                continue
             on_1 = used & 1
             on_2 = (used >> 1) & 1
-            on_3 = (used >> 2) & 1
-            if wanted and (on_1 == 0 or left_1 >= amount) and (on_2 == 0 or left_2 >= amount) \
-                    and (on_3 == 0 or left_3 >= amount) \
-                    and left // (on_1 + on_2 + on_3) >= amount:
-                left_1 -= on_1 * amount
-                left_2 -= on_2 * amount
-                left_3 -= on_3 * amount
-                left -= (on_1 + on_2 + on_3) * amount
-                grant[i] += amount
-                served += first
-            n += 1
+            on_3 = used >> 2
+            if on_1 and left_1 < amount or on_2 and left_2 < amount or on_3 and left_3 < amount:
+                continue
+            phases = on_1 + on_2 + on_3
+            if left < phases * amount:
+                continue
+            if on_1:
+                left_1 -= amount
+            if on_2:
+                left_2 -= amount
+            if on_3:
+                left_3 -= amount
+            left -= phases * amount
+            grant[i] += amount
+            served += first
         first = 0
         # How far can all who still have room rise together?
+        full = 0
+        if left_1 <= 0:
+            full = 1
+        if left_2 <= 0:
+            full += 2
+        if left_3 <= 0:
+            full += 4
         step = _EDGE
         takers_1 = 0
         takers_2 = 0
@@ -182,36 +302,36 @@ def share(count: int, order: ptr32, low: ptr32, high: ptr32, mask: ptr32, room: 
         n = 0
         while n < count:
             i = order[n]
+            n += 1
             used = mask[i]
-            if used == 0:
+            if not used:
                 used = 7
+            if not grant[i] or used & full:
+                continue
+            value = high[i] - grant[i]
             on_1 = used & 1
             on_2 = (used >> 1) & 1
-            on_3 = (used >> 2) & 1
-            most = (high[i] ^ sign) - sign
-            if grant[i] > 0 and grant[i] < most \
-                    and (on_1 == 0 or left_1 > 0) and (on_2 == 0 or left_2 > 0) \
-                    and (on_3 == 0 or left_3 > 0) and left >= on_1 + on_2 + on_3:
-                if most - grant[i] < step:
-                    step = most - grant[i]
+            on_3 = used >> 2
+            if value > 0 and left >= on_1 + on_2 + on_3:
+                if value < step:
+                    step = value
                 takers_1 += on_1
                 takers_2 += on_2
                 takers_3 += on_3
-            n += 1
         takers = takers_1 + takers_2 + takers_3
-        if takers == 0:
-            step = 0
-        else:
-            if takers_1 != 0 and left_1 // takers_1 < step:
+        if takers:
+            if takers_1 and left_1 // takers_1 < step:
                 step = left_1 // takers_1
-            if takers_2 != 0 and left_2 // takers_2 < step:
+            if takers_2 and left_2 // takers_2 < step:
                 step = left_2 // takers_2
-            if takers_3 != 0 and left_3 // takers_3 < step:
+            if takers_3 and left_3 // takers_3 < step:
                 step = left_3 // takers_3
             if left // takers < step:
                 step = left // takers
-            if step == 0:
+            if not step:
                 step = 1
+        else:
+            step = 0
     room[0] = left_1
     room[1] = left_2
     room[2] = left_3

@@ -1,16 +1,17 @@
-"""What the cars draw, as far as it can be known.
+"""What the cars draw, and on which phases, as far as it can be known.
 
 With an EV meter the draw is measured. Without one it is estimated: a car is taken to draw what it
 was seen to take. After each change of a grant the car gets time to follow, and what the mains
 meter moves in that time in the right direction is the car's. A car that follows a change by three
 quarters follows its pilot, so it draws its grant; one that does not draws less, at its own limit.
+Phases that twice did not move when the others did are not in use.
 """
 
 from array import array
 
 from micropython import const
 
-from evse import ticks
+from evse import reasons, ticks
 
 EVSES = const(8)
 RISING = const(1)
@@ -30,24 +31,35 @@ ASK_DA = const(15)
 # A car draws up to so much less than its pilot allows and still uses all of it.
 USED_DA = const(5)
 _PROGRESS_DA = const(5)
+# An EV meter that shows more than USES_DA on one phase and less than IDLE_DA on another has said
+# which of them the car uses.
+_USES_DA = const(40)
+_IDLE_DA = const(10)
 
 
 class Draws:
     """Draw of each EVSE and phase in dA, laid out ``[3 * evse + phase]``.
 
     ``likely`` is the best estimate, used to lower grants. ``least`` is what the car surely draws
-    of its grant, used to raise them. ``top[i]`` is the most it may draw on any phase, used before
-    it is stopped. ``moving[i]`` is RISING, FALLING or UNSURE while EVSE ``i`` may not have
+    of its grant, used to raise them; ``early`` also one sample before. ``top[i]`` is the most it
+    may draw on any phase, used before it is stopped. ``moving[i]`` is RISING, FALLING or UNSURE
+    while EVSE ``i`` may not have
     followed its last change, else 0.
     ``proven[i]`` is 1 when the last sample showed that it follows its pilot, ``refused[i]`` when
     it showed that it does not. ``deaf[i]`` is 1 while it has not answered a lowering, ``vain[i]``
-    when the time of a lowering ended from which no answer could be expected.
+    when the time of a lowering ended from which no answer could be expected. These three are
+    events: ``over`` ends them.
+    ``uses[i]`` are bits 1, 2, 4 of the phases the car of EVSE ``i`` draws on, 0 while unknown.
     """
 
-    def __init__(self, allocate):
+    def __init__(self, allocate, record):
         self._allocate = allocate
+        self._record = record
+        self.uses = array("i", (0,) * EVSES)
+        self._seen = array("i", (0,) * EVSES)
         self.likely = array("i", (0,) * (3 * EVSES))
         self.least = array("i", (0,) * (3 * EVSES))
+        self.early = array("i", (0,) * (3 * EVSES))
         self.top = array("i", (0,) * EVSES)
         self.moving = array("i", (0,) * EVSES)
         self.proven = array("i", (0,) * EVSES)
@@ -59,6 +71,8 @@ class Draws:
         self._starts = array("i", (0,) * EVSES)
         self._sure = array("i", (0,) * EVSES)
         self._reference = array("i", (0,) * (3 * EVSES))
+        self._began = array("i", (0,) * (3 * EVSES))
+        self._company = array("i", (0,) * EVSES)
         self._expected = array("i", (0,) * (3 * EVSES))
         self._metered = array("i", (0,) * EVSES)
         self._news = array("i", (0,) * EVSES)
@@ -72,12 +86,19 @@ class Draws:
         self.commanded(i, 0, grant, 7, now)
         self._starts[i] = _STARTS
 
-    def assume(self, i, draw):
-        """Take for granted that EVSE ``i`` draws ``draw`` dA on every phase."""
-        for at in range(3 * i, 3 * i + 3):
-            self.likely[at] = draw
-            self.least[at] = draw
+    def forget(self, i):
+        """The car of EVSE ``i`` is gone, or its contactors are others now."""
+        self.uses[i] = 0
+        self._seen[i] = 0
+
+    def assume(self, i, draw, mask=7):
+        """Take for granted that EVSE ``i`` draws ``draw`` dA on every phase of ``mask``."""
+        for phase in range(3):
+            amps = draw if (mask or 7) & (1 << phase) else 0
+            self.likely[3 * i + phase] = amps
+            self.least[3 * i + phase] = amps
         self.deaf[i] = 0
+        self.top[i] = draw
         self._settle(i, draw)
 
     def commanded(self, i, old, new, mask, now):
@@ -100,9 +121,11 @@ class Draws:
         self._sure[i] = 0
         self._deadline[i] = ticks.add(now, FOLLOW_MS)
         self._best[i] = 0
+        self._company[i] = 0
         for phase in range(3):
             at = 3 * i + phase
             self._reference[at] = self._last[phase]
+            self._began[at] = self.likely[at]
             if abs(new - old) < EVIDENCE_DA:
                 self._expected[at] = 0
             elif new > old:
@@ -111,14 +134,16 @@ class Draws:
                 self._expected[at] = -max(EVIDENCE_DA, self.likely[at] - new)
                 self._sure[i] |= self.likely[at] - new >= EVIDENCE_DA
 
-    def measured(self, i, amps):
+    def measured(self, i, amps, rotation):
         """A new sample ``amps`` (3) of the meter of EVSE ``i``.
+
+        ``rotation`` (3) says which phase of the mains, 0 to 2, each of its own is.
 
         It was not taken together with the mains, so the higher and the lower of the last two bound
         the draw at that moment.
         """
         for phase in range(3):
-            at = 3 * i + phase
+            at = 3 * i + rotation[phase]
             amp = max(0, amps[phase])
             self._before[at] = self._meter[at] if self._metered[i] else amp
             self._meter[at] = amp
@@ -134,6 +159,21 @@ class Draws:
         """True while the draw of EVSE ``i`` is measured."""
         return self._metered[i] == 1
 
+    def most(self, i):
+        """Return the most that the meter of EVSE ``i`` showed on any phase in its last samples."""
+        most = 0
+        for at in range(3 * i, 3 * i + 3):
+            most = max(most, self._meter[at], self._before[at])
+        return most
+
+    def at_most(self, i, charging, mask, out):
+        """Put into ``out``, laid out as ``likely``, what EVSE ``i`` may draw at this moment."""
+        for phase in range(3):
+            at = 3 * i + phase
+            out[at] = self.likely[at]
+            if charging and mask & (1 << phase):
+                out[at] = max(out[at], self.top[i])
+
     def idle(self, i, grant, mask):
         """True when EVSE ``i`` is thought to leave part of its ``grant`` unused on every phase."""
         for phase in range(3):
@@ -141,37 +181,81 @@ class Draws:
                 return False
         return True
 
-    def sample(self, count, amps, grant, mask, now):
-        """Learn what the cars drew from a new mains sample ``amps`` (3).
+    def track(self, count, amps, grant, mask):
+        """Take a sample ``amps`` (3) of the meter all EVSEs are behind; then ``learn`` of each.
 
         ``grant`` and ``mask`` are per EVSE; a mask of 0 says that the phases are not known.
         """
         self._allocate.track(count, amps, self._last, self.likely, grant, self.moving, mask)
+        movers = 0
         for i in range(count):
-            self.proven[i] = 0
-            self.refused[i] = 0
-            self.vain[i] = 0
-            if self._news[i]:
-                self._news[i] = 0
-                for at in range(3 * i, 3 * i + 3):
-                    self.likely[at] = max(self._meter[at], self._before[at])
             if self.moving[i]:
-                if self._metered[i]:
-                    self._watch_meter(i, grant[i], mask[i] or 7, now)
-                else:
-                    self._watch_mains(i, amps, grant[i], mask[i], now)
-            for at in range(3 * i, 3 * i + 3):
-                least = min(self.likely[at], grant[i])
-                if self._metered[i]:
-                    least = min(least, self._meter[at], self._before[at])
-                self.least[at] = least
+                movers += 1
+        if movers > 1:  # the meter shows the steps of all of them
+            for i in range(count):
+                if self.moving[i]:
+                    self._company[i] = 1
 
-    def _watch_mains(self, i, amps, grant, mask, now):
+    def learn(self, i, amps, grant, mask, news, now):
+        """Learn what EVSE ``i`` drew when the sample ``amps`` was taken.
+
+        A sample that is no ``news`` does not show that a car has done nothing.
+        """
+        if self._news[i]:
+            self._news[i] = 0
+            self._take_meter(i)
+        if self.moving[i]:
+            if self._metered[i]:
+                self._watch_meter(i, grant, mask or 7, now)
+            else:
+                self._watch_mains(i, amps, grant, mask, news, now)
+        for at in range(3 * i, 3 * i + 3):
+            self.early[at] = self.least[at]
+            least = min(self.likely[at], grant)
+            if self._metered[i]:
+                least = min(least, self._meter[at], self._before[at])
+            self.least[at] = least
+            self.early[at] = min(self.early[at], least)
+
+    def rest(self, i, grant, mask, now):
+        """No meter sees EVSE ``i``: in time it does what it is told."""
+        if self.moving[i] and ticks.due(now, self._deadline[i]):
+            self.assume(i, grant, mask)
+
+    def over(self, i):
+        """The sample has been acted on."""
+        self.proven[i] = 0
+        self.refused[i] = 0
+        self.vain[i] = 0
+
+    def _take_meter(self, i):
+        used = idle = 0
+        for phase in range(3):
+            at = 3 * i + phase
+            self.likely[at] = max(self._meter[at], self._before[at])
+            if self._meter[at] >= _USES_DA:
+                used |= 1 << phase
+            elif self.likely[at] < _IDLE_DA:
+                idle |= 1 << phase
+        if used and used | idle == 7:
+            self._known(i, used)
+        elif self.uses[i] and used & ~self.uses[i]:
+            self._known(i, self.uses[i] | used)
+
+    def _known(self, i, mask):
+        if mask != self.uses[i]:
+            self.uses[i] = mask
+            for phase in range(3):
+                if not mask & (1 << phase):
+                    self.likely[3 * i + phase] = 0
+            self._record(reasons.PHASES_SEEN, mask, i)
+
+    def _watch_mains(self, i, amps, grant, mask, news, now):
         """Has the car answered its last change, is it on its way, or is its time over?"""
         best = asked = answers = silent = finished = 0
         for phase in range(3):
             expected = self._expected[3 * i + phase]
-            moved = amps[phase] - self._reference[3 * i + phase]
+            moved = self._moved(i, phase, amps)
             if expected < 0:
                 expected = -expected
                 moved = -moved
@@ -192,7 +276,7 @@ class Draws:
         if answered and (finished or not going_on):
             self._answered(i, amps, grant)
             self.proven[i] = 0 if self.idle(i, grant, mask or 7) else 1
-        elif ticks.due(now, self._deadline[i]):
+        elif news and ticks.due(now, self._deadline[i]):
             if going_on:
                 self._deadline[i] = ticks.add(now, _GOING_ON_MS)
             elif self._starts[i]:
@@ -202,22 +286,39 @@ class Draws:
                 self.vain[i] = 1 if fell and not self._sure[i] else 0
                 self._unanswered(i, grant, asked > 0 and silent == asked)
 
+    def _moved(self, i, phase, amps):
+        """Return the dA that EVSE ``i`` may have moved on ``phase`` since its last change."""
+        at = 3 * i + phase
+        if self._company[i]:
+            return self.likely[at] - self._began[at]
+        return amps[phase] - self._reference[at]
+
     def _answered(self, i, amps, grant):
         """The car follows its pilot, on the phases where it was seen to."""
+        moving = answering = 0
         for phase in range(3):
             at = 3 * i + phase
             expected = self._expected[at]
-            moved = amps[phase] - self._reference[at]
+            moved = self._moved(i, phase, amps)
             if expected < 0:
                 expected = -expected
                 moved = -moved
             self.likely[at] = min(self.likely[at], grant)
             if expected < EVIDENCE_DA:
                 continue
+            if 4 * moved >= expected:
+                moving |= 1 << phase
             if 3 * expected <= 4 * moved <= 8 * expected:
+                answering |= 1 << phase
                 # What is missing of a rise may still come; of a fall nothing is counted on.
                 rest = max(0, expected - moved) if self._expected[at] > 0 else 0
                 self.likely[at] = grant - rest
+        if moving == answering and not self._company[i]:  # else one of them may be the house
+            if answering == self._seen[i]:
+                self._known(i, answering)
+            self._seen[i] = answering
+        if self.uses[i] and answering & ~self.uses[i]:
+            self._known(i, self.uses[i] | answering)
         self.deaf[i] = 0
         self._settle(i, grant)
 
@@ -250,7 +351,8 @@ class Draws:
             self.deaf[i] = 0
             self._settle(i, grant)
 
-    def _settle(self, i, top):
+    def _settle(self, i, grant):
         self.moving[i] = 0
         self._starts[i] = 0
-        self.top[i] = top
+        if grant:  # else it counts with all it had until its contactor is open
+            self.top[i] = grant

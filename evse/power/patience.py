@@ -9,7 +9,8 @@ from evse.power.draws import EVSES
 
 # Room must last this long before it is used; it doubles with overloads that come soon again.
 HOLD_MS = const(1_500)
-_HOLD_DOUBLINGS = const(6)
+_LONGEST_MS = const(300_000)
+_HOLD_DOUBLINGS = const(8)
 _SOON_MS = const(300_000)
 # After a car did not follow when asked, it is asked again after this; it doubles each time.
 _ASK_MS = const(10_000)
@@ -20,10 +21,12 @@ class Patience:
     """Waiting times that double with each disappointment and shrink with quiet.
 
     ``waiting[i]`` is 1 while EVSE ``i`` may not be asked again whether it follows its pilot.
+    ``asked_from[i]`` is the grant in dA before it was asked downwards, else 0.
     """
 
     def __init__(self):
         self.waiting = array("i", (0,) * EVSES)
+        self.asked_from = array("i", (0,) * EVSES)
         self._ask_at = array("i", (0,) * EVSES)
         self._asks = array("i", (0,) * EVSES)
         self._roomy = array("i", (0,) * EVSES)
@@ -63,7 +66,7 @@ class Patience:
         if not self._roomy[i]:
             self._roomy[i] = 1
             self._since[i] = now
-        hold = HOLD_MS << self._doublings
+        hold = min(HOLD_MS << self._doublings, _LONGEST_MS)
         if eager:
             hold -= HOLD_MS
         return ticks.diff(now, self._since[i]) >= hold

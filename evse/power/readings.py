@@ -19,6 +19,9 @@ SOURCES = const(4)
 # What no house meter shows. A value beyond it is a broken answer, not a current; refusing it also
 # keeps every sum of the allocation within 32 bits.
 _ABSURD_DA = const(100_000)
+# Some meters hand out their last values again while they have no others. So the very same currents
+# do not show that nothing has happened, unless they have stayed for so long.
+_SAME_MS = const(11_000)
 
 
 class Readings:
@@ -26,7 +29,8 @@ class Readings:
 
     ``amps[source]`` is an array of three phase currents in dA, import positive. ``count[source]``
     grows by one with each sample taken, ``at[source]`` and ``until[source]`` are the ticks of its
-    arrival and of its end.
+    arrival and of its end. ``news[source]`` is 0 when the last sample may be the one before, told
+    again: its values are the same, and not yet for long.
     """
 
     def __init__(self):
@@ -34,6 +38,8 @@ class Readings:
         self.count = array("i", (0,) * SOURCES)
         self.at = array("i", (0,) * SOURCES)
         self.until = array("i", (0,) * SOURCES)
+        self.news = array("i", (0,) * SOURCES)
+        self._told_at = array("i", (0,) * SOURCES)
         self._valid = array("i", (0,) * SOURCES)
 
     def put(self, source, l1, l2, l3, now, valid_ms):
@@ -45,6 +51,10 @@ class Readings:
                 and -_ABSURD_DA <= l3 <= _ABSURD_DA):
             return False
         amps = self.amps[source]
+        same = amps[0] == l1 and amps[1] == l2 and amps[2] == l3
+        if not same:
+            self._told_at[source] = now
+        self.news[source] = 0 if same and ticks.diff(now, self._told_at[source]) < _SAME_MS else 1
         amps[0] = l1
         amps[1] = l2
         amps[2] = l3

@@ -30,7 +30,6 @@ class Params:
     """
 
     def __init__(self):
-        self.mode = NORMAL
         self.min_da = 60
         self.max_da = 800
         self.mains_da = 250
@@ -56,7 +55,8 @@ class EvseView:
 
     ``wants``: a car is there and may be given current. ``charging``: its contactor is closed, or
     may be as far as one can know. ``mode``: NORMAL, SMART or SOLAR. ``phases``: bits 1, 2, 4 of
-    the mains phases its contactors can connect, 0 for all three. ``override_da`` and
+    the mains phases its contactors can connect, 0 for all three; ``rotation``: which of them, 0 to
+    2, each of its own phases is; ``auto``: it can do with one of them. ``override_da`` and
     ``temperature_da`` are ceilings in dA, 0 for none.
     """
 
@@ -70,3 +70,5 @@ class EvseView:
         self.override_da = 0
         self.temperature_da = 0
         self.phases = 0
+        self.rotation = (0, 1, 2)
+        self.auto = False

@@ -36,7 +36,7 @@ def test_a_charging_car_is_shown_with_the_reason_for_its_current(twin, open_page
 def test_mode_buttons(twin, open_page):
     one = twin()
     page = open_page(one.url)
-    for name, number in (("OFF", 0), ("NORMAL", 1), ("PAUSE", 4), ("SMART", 3)):
+    for name, number in (("OFF", 0), ("NORMAL", 1), ("SOLAR", 2), ("PAUSE", 4), ("SMART", 3)):
         page.get_by_role("button", name=name).click()
         expect(page.get_by_role("button", name=name)).to_have_attribute("aria-pressed", "true")
         assert pressed(page) == [name]

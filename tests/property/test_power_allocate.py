@@ -1,18 +1,33 @@
 """Sharing among eight: what holds for any room, any order and any phases."""
 
 from array import array
+from pathlib import Path
 
+import viper32
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evse.power import allocate
 
 ROOM = st.integers(-100, 1500)
-INT32 = st.one_of(st.integers(-(2**31), 2**31 - 1), st.sampled_from((2**31 - 1, -(2**31), 2**27)))
+NATIVE = viper32.functions(Path(__file__).resolve().parents[2] / "evse/power/allocate_native.py")
+NONE = 2**27 - 1
+EDGE = 2**26 - 1
+INT32 = st.one_of(st.integers(-(2**31), 2**31 - 1),
+                  st.sampled_from((2**31 - 1, -(2**31), EDGE, -EDGE)), st.integers(-900, 900))
+POSITIVE = st.one_of(st.integers(0, 2**31 - 1), st.just(2**31 - 1))
+USUAL = st.integers(0, 400)
+SMALL = st.integers(-2000, 2000)
+FLAG = st.integers(0, 1)
+PHASES = st.integers(0, 7)
 
 
 def eight(values):
     return st.lists(values, min_size=8, max_size=8)
+
+
+def three(values):
+    return st.lists(values, min_size=3, max_size=3)
 
 
 def ints(values):
@@ -64,14 +79,96 @@ def test_equals_differ_by_one_at_most(order, low, room):
     assert served == sorted(served, reverse=True)
 
 
-@given(eight(INT32), eight(INT32), st.tuples(INT32, INT32, INT32, INT32), INT32, eight(INT32))
+@given(st.integers(0, 8), st.lists(st.one_of(SMALL, st.just(NONE)), min_size=4, max_size=4), FLAG,
+       three(SMALL), three(SMALL), st.lists(st.integers(0, 400), min_size=24, max_size=24),
+       eight(st.integers(0, 400)), eight(st.integers(0, 400)), eight(st.integers(0, 7)))
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_rooms(count, limits, measured, mains, circuit, drawn, grant, top, mask):
+    claims = [*limits[:2], measured, *limits[2:]]
+    room, code = ints([0] * 4), ints([0] * 4)
+    allocate.rooms(count, ints(claims), ints(mains), ints(circuit), ints(drawn), ints(grant),
+                   ints(top), ints(mask), room, code)
+    late = [sum(max(0, top[i] - grant[i]) for i in range(count) if (mask[i] or 7) >> phase & 1)
+            for phase in range(3)]
+    for phase in range(3):
+        ours = sum(drawn[3 * i + phase] for i in range(count))
+        used = (mains[phase] - ours, circuit[phase] - ours if measured else late[phase])
+        check_room(room[phase], code[phase], limits[:2], used)
+    others = sum(mains) - sum(drawn[:3 * count])
+    check_room(room[3], code[3] - 2, limits[2:], (others, sum(late)))
+
+
+def check_room(room, won, limits, used):
+    """``room`` is what the lower of two limits leaves, and ``won`` tells which that was."""
+    left = [EDGE if limit == NONE else limit - amps
+            for limit, amps in zip(limits, used)]
+    assert room == min(left)
+    assert won == left.index(room)
+
+
+@given(st.lists(SMALL, min_size=4, max_size=4), FLAG, three(SMALL), three(SMALL))
 @settings(max_examples=200, deadline=None, derandomize=True)
-def test_nothing_leaves_32_bits(low, high, room, limit, drawn):
-    grant, left = ints([0] * 8), ints(room)
-    allocate.share(8, ints(range(8)), ints(low), ints(high), ints([7, 1, 2, 4, 0, 3, 5, 6]), left,
-                   grant)
-    allocate.free(8, limit, ints(room[:3]), ints(drawn * 3), left)
-    assert all(-2**27 < value < 2**27 for value in left[:3])
-    for mask in range(8):
-        assert -2**31 <= allocate.overload(limit, ints(room[:3]), mask) < 2**31
-        assert allocate.least(left, mask) in list(left[:3])
+def test_over_is_the_room_of_nobody_turned_round(limits, measured, mains, circuit):
+    claims = ints([*limits[:2], measured, limits[2], NONE])
+    out, room, none = ints([0] * 4), ints([0] * 4), ints([0] * 24)
+    if not measured:
+        claims[1] = NONE
+    allocate.over(claims, ints(mains), ints(circuit), out)
+    allocate.rooms(8, claims, ints(mains), ints(circuit), none, none, none, none, room,
+                   ints([0] * 4))
+    assert [-value for value in out] == list(room)
+
+
+@given(st.permutations(range(8)), st.integers(0, 8), eight(st.one_of(INT32, st.integers(0, 2))))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_rank(order, count, key):
+    ranked = ints(order)
+    allocate.rank(count, ints(key), ranked)
+    assert list(ranked) == sorted(order[:count], key=lambda i: key[i]) + list(order[count:])
+
+
+@given(st.integers(0, 8), three(SMALL), SMALL, eight(st.integers(0, 400)), eight(FLAG))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_with_the_surplus_taken_nothing_is_bought(count, mains, battery, drawn, counted):
+    found = allocate.surplus(count, ints(mains), battery, ints(drawn * 3), ints(counted))
+    ours = sum((drawn * 3)[3 * i + phase] for i in range(count) if counted[i]
+               for phase in range(3))
+    # Others and the battery stay as they are but for the battery's charge, which is given up.
+    assert sum(mains) - ours - battery + found == 0
+
+
+@given(st.data())
+@settings(max_examples=400, deadline=None, derandomize=True)
+def test_the_native_core_in_32_bits_does_the_same(data):
+    draw = data.draw
+    values, positive = draw(st.sampled_from(((INT32, POSITIVE), (SMALL, USUAL))))
+    count, order = draw(st.integers(0, 8)), draw(st.permutations(range(8)))
+    claims = draw(eight(values))[:5]
+    claims[2] = draw(FLAG)
+    mains, circuit, battery = draw(three(values)), draw(three(values)), draw(values)
+    low = draw(eight(st.one_of(values, st.integers(1, 90))))
+    high, room = draw(eight(st.one_of(values, USUAL))), draw(eight(values))[:4]
+    drawn = [value for _ in range(3) for value in draw(eight(values))]
+    grant, top, mask = draw(eight(positive)), draw(eight(positive)), draw(eight(PHASES))
+    key, counted, moving = draw(eight(INT32)), draw(eight(FLAG)), draw(eight(st.integers(0, 3)))
+    results = []
+    for names in (vars(allocate), NATIVE):
+        left, shared, ranked = ints(room), ints([7] * 8), ints(order)
+        free, code, out = ints([7] * 4), ints([7] * 4), ints([7] * 4)
+        last, moved = ints([value >> 1 for value in circuit]), ints(
+            [value >> 1 for value in drawn])
+        names["rooms"](count, ints(claims), ints(mains), ints(circuit), ints(drawn), ints(grant),
+                       ints(top), ints(mask), free, code)
+        names["over"](ints(claims), ints(mains), ints(circuit), out)
+        names["rank"](count, ints(key), ranked)
+        served = names["share"](count, ints(order), ints(low), ints(high), ints(mask), left,
+                                shared)
+        names["track"](count, ints([value >> 1 for value in mains]), last, moved,
+                       ints([value >> 1 for value in grant]), ints(moving), ints(mask))
+        results.append((list(free), list(code), list(out), list(ranked), served, list(left),
+                        list(shared), list(last), list(moved),
+                        [names["least"](left, mask) for mask in range(8)],
+                        names["surplus"](count, ints(mains), battery, ints(drawn),
+                                         ints(counted))))
+    assert results[0] == results[1]
+    assert all(-EDGE <= value <= EDGE for value in (*results[0][0], results[0][-1]))

@@ -124,7 +124,8 @@ def test_only_what_is_named_here_is_missing(twin, clients):
 
 def test_mode_numbers_reach_the_charger(twin):
     one = twin()
-    for number, shown in (("0", "OFF"), ("1", "NORMAL"), ("4", "PAUSE"), ("3", "SMART")):
+    for number, shown in (("0", "OFF"), ("1", "NORMAL"), ("2", "SOLAR"), ("4", "PAUSE"),
+                          ("3", "SMART")):
         assert one.post("settings?mode=" + number) == {"mode": number}
         document = one.get("settings")
         assert document["mode"] == shown

@@ -456,7 +456,23 @@ def test_the_outputs_move_lock_and_contactors(live):
     assert not state["contactors"]["closed_1"] and not state["contactors"]["closed_2"]
 
 
+def test_battery_and_circuit_on_the_page_and_at_the_meters(live):
+    live.command("load", {"amps": [1, 2, 3]})
+    live.command("battery", {"amps": -2})
+    live.command("circuit", {"amps": [4, 0, 0.5]})
+    site = live.state()["site"]
+    assert site["battery_a"] == [-2, -2, -2] and site["circuit_load_a"] == [4, 0, 0.5]
+    assert site["circuit_a"] == [4, 0, 0.5] and site["mains_a"] == [3, 0, 1.5]
+    assert live.measure_circuit().amps_ma == [4000, 0, 500]
+    assert live.measure().amps_ma == [3000, 0, 1500]
+    assert live.measure_ev().amps_ma == [0, 0, 0]
+    live.sub_panel = True
+    assert live.measure_ev().amps_ma == [4000, 0, 500]
+
+
 @pytest.mark.parametrize("name, arguments, words", [
+    ("circuit", {"amps": [1, 2]}, "circuit takes one current or three"),
+    ("circuit_meter", {"on": False}, "there is no circuit meter"),
     ("contactor", {"which": 3, "fault": "welded"}, "there are contactors 1 and 2"),
     ("contactor", {"which": 1, "fault": "gone"}, "one of sound"),
     ("quirk", {"key": "colour", "value": 1}, "colour is unknown"),

@@ -10,7 +10,10 @@ from evse.settings import Refused
 SETTINGS = {"min": 6, "max": 16, "mains": 25, "mains_met": "Eastron3P", "max_temp": 65,
             "contact_2": "Auto", "lock": "Motor", "cable_lock": "Enabled", "led_mode": "Public",
             "rfid": "EnableOne", "modem": "Not present", "required_evccid": "",
-            "ev_meter": "ABB", "ev_adr": 12, "trust_lan": "Disabled"}
+            "ev_meter": "ABB", "ev_adr": 12, "ev_meter_role": "Car only", "trust_lan": "Disabled",
+            "pwr_share": "Master", "circt_met": "Chint 3P", "circt_adr": 13, "circuit": 20,
+            "start": 5, "stop": 11, "import": 2, "solar_style": "greedy", "cap_mode": "Flanders",
+            "capacity": 40, "cap_stop": 3, "battery_reserve": 7, "battery_protect": "Enabled"}
 CLOCK_S = 1_790_000_000
 
 
@@ -68,6 +71,15 @@ class FakeStatus:
     ev_wh = 1234567
     ev_age_ms = 800
     ev_state = None
+    solar_left_s = 540
+    battery_da = 101
+    battery_age_ms = 4200
+    battery_expired = False
+    circuit_limit_da = 200
+    circuit_age_ms = 900
+    phases_wish = 1
+    phases_used = 0
+    relay_open = False
 
     def __init__(self):
         self.amps = [55, -12, 250]
@@ -110,6 +122,22 @@ class FakeStatus:
 
     def mains_da(self, phase):
         return self.amps[phase]
+
+    def solar_da(self, phase):
+        return self.amps[phase] - (35, 33, 33)[phase]
+
+    def circuit_da(self, phase):
+        return (160, 161, 162)[phase]
+
+    def capacity(self):
+        return 330, 400, 625, 123, 2750
+
+    def intervals(self):
+        return (0, 6000), (420, 2500)
+
+    def evse_rows(self):
+        yield 0, "Smart", True, True, 137, "charging", "mains", False
+        yield 3, "Solar", True, False, 0, "waits for more sun", "", True
 
     def events(self):
         yield 7, 3600, "mode changed", 3, 0

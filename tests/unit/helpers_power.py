@@ -43,9 +43,9 @@ class Loop:
         self.readings = Readings()
         self.regulator = Regulator(self.readings, native or allocate, self._record)
         self.params = self.regulator.params
-        self.params.mode = mode
         self.params.mains_meter = True
         self.view = self.regulator.evses[0]
+        self.view.mode = mode
         self.view.wants = True
         self.view.phases = sum(1 << phase for phase in car.phases)
         self.view.max_da = 320

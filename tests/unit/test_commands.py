@@ -5,6 +5,7 @@ import os
 from evse import cards_admin
 from evse.cards import Cards
 from evse.charging import faults
+from evse.power import readings as sources
 from evse.settings import LEVEL, TABLE, Refused
 from helpers_core import NOON_S, REMOTE, SOURCES, Bench, refused
 
@@ -40,7 +41,7 @@ INSTALL = (
     ("set", (("min", 7), ("max", "20"), ("trust_lan", "enabled"), ("tz", "UTC0"))),
 )
 WRONG = (
-    ("mode", ("Turbo", 2, "2", "Solar", 5, -1, 1.0, True, "", ("Normal",))),
+    ("mode", ("Turbo", 5, -1, 1.0, True, "", ("Normal",))),
     ("access", ("off", "ON", 0, 1, True, "")),
     ("override", (59, 161, -60, "60", 60.0, True, 1 << 40)),
     ("phases", (0, 2, "1", True, 1.0, 3.0)),
@@ -52,8 +53,12 @@ WRONG = (
                  ("ev", 1, 2, 3, 5, "x"), ("ev", 1, 2, 3, 1 << 40),
                  ("ev", 1, 2, 3, 5, 1 << 60), ("ev", 1, 2, 3, True, 5), (["ev"], 1, 2, 3),
                  "evse", {"ev": 1, "a": 2, "b": 3, "c": 4})),
+    ("battery", (None, "100", 1.5, True, 10_000, -10_000, ("mains", 1), 1 << 40)),
+    ("intervals", (None, 5, "x", {}, (5,), ((0, 100), (0, 200)), ((60, 100), (0, 100)),
+                   ((1440, 100),), ((-1, 100),), ((0, -1),), ((0, 32_001),), ((0, 1, 2),),
+                   ((0, "x"),), ((True, 5),), tuple((n, 5) for n in range(25)))),
     ("timer", ("", 0, (), ("Normal", NOON_S + 99), ("Off", NOON_S + 99, 0, 0),
-               ("Pause", NOON_S + 99, 0, 0), ("Solar", NOON_S + 99, 0, 0),
+               ("Pause", NOON_S + 99, 0, 0),
                ("Turbo", NOON_S + 99, 0, 0), ("Normal", "soon", 0, 0),
                ("Normal", NOON_S + 99, "late", 0), ("Normal", NOON_S + 99, NOON_S + 99, 0),
                ("Normal", NOON_S + 999, NOON_S + 99, 0), ("Normal", NOON_S + 99, 0, 1),
@@ -75,7 +80,7 @@ WRONG = (
                ("load", [BERT, BERT]), ("load", BERT), (["add"], ANNA), ("__init__",))),
     ("set", (None, 5, (), "ab", "abc", ("max",), ("max", 16, 1), ("nonsense", 1), ("max", 5),
              ("max", 81), ("max", "x"), ("max", None), ("max", 16.0), ("max", True), ("min", 17),
-             ("mode", "Turbo"), ("mode", "Solar"), ("contact_2", "Sometimes"), ("contact_2", 1),
+             ("mode", "Turbo"), ("capacity", 9), ("contact_2", "Sometimes"), ("contact_2", 1),
              ("tz", "nowhere"), ("tz", 5), ("tz", ""), ("tz", None), (None, 1), (["max"], 16),
              (("a", "b"), 1), ({}, 1), ("wifi_ssid", "x" * 33), ("wifi_ssid", 5),
              ("trust_lan", True))),
@@ -178,6 +183,38 @@ def test_wrong_values_are_refused_with_a_sentence_and_change_nothing():
                 assert len(refusal.reason) > 5, (name, value)
                 assert type(refusal.field) is str, (name, value)
                 same(before, facts(one), "%s %r" % (name, value))
+
+
+def test_the_home_battery_is_told_for_a_minute():
+    one = bench()
+    one.command("battery", -35)
+    assert one.core.readings.amps[sources.BATTERY][0] == -35
+    one.run(59_000)
+    assert one.core.readings.fresh(sources.BATTERY, one.now)
+    one.run(2000)
+    assert not one.core.readings.fresh(sources.BATTERY, one.now)
+    one.run(1500)
+    assert [text for _, _, text, _, _ in one.status.events()
+            if text == "home battery value expired"]
+
+
+def test_intervals_are_kept_and_act():
+    one = bench()
+    one.command("intervals", [[0, 5000], [420, 2500]], "LCD")
+    assert one.core.settings.states["intervals"] == ((0, 5000), (420, 2500))
+    one.command("set", ("cap_mode", "Interval"), "LCD")
+    assert one.core.capacity.intervals == ((0, 5000), (420, 2500))
+    one.command("intervals", [], "LCD")
+    assert one.core.capacity.intervals == ()
+
+
+def test_solar_needs_a_mains_meter_or_a_master():
+    one = Bench({"mains_met": "Disabled"})
+    for mode in ("Smart", "Solar", 2, "3"):
+        assert "mains meter" in refused(one, "mode", mode, "REST").reason
+    one.command("set", ("pwr_share", "Node 2"), "LCD")
+    one.command("mode", "Solar")
+    assert one.status.mode == "Solar"
 
 
 def test_garbage_is_refused_or_harmless():

@@ -774,7 +774,7 @@ def test_the_meter_of_a_sub_panel_stops_smart_when_it_is_lost_and_normal_not():
 
 
 def test_the_meter_of_a_sub_panel_never_judges_the_car():
-    bench = Bench(dict(METERED, **SUB_PANEL))
+    bench = Bench(dict(METERED, circuit=100, **SUB_PANEL))
     bench.meter = lambda bench: (400, 400, 400, 27600, 1000 + 9 * bench.journal.uptime_s)
     bench.run(20000)
     assert bench.status.faults == 0  # current while open: other loads

@@ -95,9 +95,11 @@ def test_a_bounce_or_a_glitch_is_nothing():
     assert one.core.access.state == 1
 
 
-def test_a_button_between_smart_and_solar_stays_smart_while_there_is_no_solar():
+def test_a_button_switches_between_smart_and_solar_and_held_it_stops():
     one = bench({"switch": "Sma-Sol B", "mains_met": "API", "mode": "Smart"})
     one.command("timer", None)
+    press(one)
+    assert one.status.mode == "Solar"
     press(one)
     assert one.status.mode == "Smart"
     one.house = 20

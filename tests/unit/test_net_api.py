@@ -50,6 +50,42 @@ def test_status_without_bus_and_cycle_is_still_json():
     assert document["cycle"] is None
 
 
+def test_status_says_what_the_current_follows():
+    document = get("/api/v1/status").json
+    assert document["solar"] == {"style": "greedy", "start": 5, "stop": 11, "import": 2,
+                                 "left_s": 540}
+    assert document["battery"] == {"da": 101, "age_ms": 4200, "expired": False, "reserve": 7,
+                                   "protect": True}
+    assert document["capacity"] == {
+        "mode": "Flanders", "amps": 40, "stop": 3, "limit_da": 330, "used_wh": 400,
+        "budget_wh": 625, "left_s": 123, "peak_w": 2750, "intervals": [[0, 6000], [420, 2500]]}
+    assert document["circuit"] == {"meter": "Chint 3P", "limit_da": 200, "da": [160, 161, 162],
+                                   "age_ms": 900}
+    assert document["phases"] == {"wish": 1, "in_force": 3, "used": []}
+    assert document["relay_open"] is False
+    assert document["share"] == "Master"
+    assert document["evses"] == [
+        {"number": 0, "mode": "Smart", "wants": True, "charging": True, "grant_da": 137,
+         "reason": "charging", "limit": "mains", "lost": False},
+        {"number": 3, "mode": "Solar", "wants": True, "charging": False, "grant_da": 0,
+         "reason": "waits for more sun", "limit": "", "lost": True}]
+
+
+def test_limits_that_are_not_in_force():
+    status = FakeStatus()
+    status.capacity = lambda: (None, 0, 0, 0, 0)
+    status.intervals = tuple
+    status.circuit_limit_da = None
+    status.phases_used = 5
+    status.battery_expired = True
+    document = get("/api/v1/status", status=status).json
+    assert document["capacity"]["limit_da"] is None
+    assert document["capacity"]["intervals"] == []
+    assert document["circuit"]["limit_da"] is None
+    assert document["phases"]["used"] == [1, 3]
+    assert document["battery"]["expired"] is True
+
+
 def test_text_is_quoted():
     status = FakeStatus()
     status.state_name = 'a "b" \\ \n' + chr(233)
@@ -59,9 +95,12 @@ def test_text_is_quoted():
 def test_smart_is_offered_with_a_meter_only():
     status = FakeStatus()
     modes = get("/api/v1/status", status=status).json["modes"]
-    assert modes == ["Off", "Normal", "Smart", "Pause"]
+    assert modes == ["Off", "Normal", "Smart", "Solar", "Pause"]
     status.values["mains_met"] = "Disabled"
     assert get("/api/v1/status", status=status).json["modes"] == ["Off", "Normal", "Pause"]
+    # A node's master has the meter.
+    status.values["pwr_share"] = "Node 3"
+    assert get("/api/v1/status", status=status).json["modes"] == modes
 
 
 def test_commands_reach_the_core():
@@ -86,7 +125,8 @@ def test_a_refusal_says_what_is_allowed():
 
 def test_malformed_commands_are_refused():
     for document in ([], "mode", 7, {}, {"name": "mode"}, {"value": 1}, {"name": "reading",
-                     "value": 1}, {"name": [], "value": 1}, {"name": "set", "value": "min"},
+                     "value": 1}, {"name": "intervals", "value": {}}, {"name": [], "value": 1},
+                     {"name": "set", "value": "min"},
                      {"name": "set", "value": ["min"]}, {"name": "set", "value": [1, 2]},
                      {"name": "__init__", "value": 1}):
         core = FakeCommand()
@@ -176,6 +216,10 @@ def test_commands_of_the_plug_reach_the_core():
         ("cards", ["add", "112233445566"], ("add", "112233445566", "")),
         ("cards", ["remove", "112233445566"], ("remove", "112233445566")),
         ("cards", ["clear"], ("clear",)),
+        ("battery", -71, -71),
+        ("intervals", [[0, 6000], [420, 2500]], ([0, 6000], [420, 2500])),
+        ("intervals", [], ()),
+        ("reading", ["circuit", 10, 20, 30], ("circuit", 10, 20, 30)),
     ):
         core = FakeCommand()
         answer = command({"name": name, "value": value}, command=core)

@@ -24,7 +24,7 @@ def test_values_stand_in_their_legacy_place():
     assert (evse["temp"], evse["temp_max"], evse["pwm"]) == (31, 65, 233)
     assert (evse["state"], evse["state_id"]) == ("Charging", 2)
     assert (evse["error"], evse["error_id"]) == ("None", 0)
-    assert (evse["access"], evse["mode"], evse["loadbl"]) == (1, 1, 0)
+    assert (evse["access"], evse["mode"], evse["loadbl"]) == (1, 1, 1)
     assert evse["connected"] is True
     values = document["settings"]
     assert (values["charge_current"], values["override_current"]) == (137, 0)
@@ -32,7 +32,7 @@ def test_values_stand_in_their_legacy_place():
     assert values["mains_meter"] == "Eastron3P"
     assert document["mains_meter"] == {"import_active_energy": 1234567}
     phases = document["phase_currents"]
-    assert (phases["L1"], phases["L2"], phases["L3"], phases["TOTAL"]) == (55, -12, 250, 293)
+    assert (phases["L1"], phases["L2"], phases["L3"], phases["TOTAL"]) == (20, -45, 217, 192)
     assert phases["original_data"] == {"L1": 55, "L2": -12, "L3": 250, "TOTAL": 293}
 
 
@@ -50,13 +50,69 @@ def test_what_does_not_exist_reports_off():
     assert document["mqtt"]["status"] == "Disconnected"
     assert document["ocpp"]["mode"] == "Disabled"
     assert document["backlight"]["status"] == "N/A"
-    assert document["home_battery"] == {"current": 0, "last_update": 0}
-    assert document["settings"]["solar_max_import"] == 0
 
 
 def test_sample_time_is_unix_time():
     assert get("/settings").json["phase_currents"]["last_data_update"] == CLOCK_S - 1
     assert settings_of(clock_s=0)["phase_currents"]["last_data_update"] == 0
+
+
+def test_the_home_battery_and_when_it_was_told():
+    assert get("/settings").json["home_battery"] == {"current": 101, "last_update": CLOCK_S - 4}
+    document = settings_of(battery_da=0, battery_age_ms=-1, battery_expired=True)
+    assert document["home_battery"] == {"current": 0, "last_update": 0}
+
+
+def test_solar_capacity_and_circuit():
+    document = get("/settings").json
+    assert document["evse"]["solar_stop_timer"] == 540
+    values = document["settings"]
+    assert (values["solar_start_current"], values["solar_stop_time"],
+            values["solar_max_import"]) == (5, 11, 2)
+    assert (values["current_max_circuit"], values["current_max_sum_mains"],
+            values["max_sum_mains_time"]) == (20, 40, 3)
+    assert values["capacity_mode"] == 3
+    assert values["intervals"] == [{"start": 0, "power": 6000}, {"start": 420, "power": 2500}]
+    assert document["circuit_meter"] == {
+        "description": "Chint 3P", "address": 13,
+        "currents": {"TOTAL": 483, "L1": 160, "L2": 161, "L3": 162}}
+
+
+def test_no_intervals_and_no_circuit_meter():
+    status = FakeStatus()
+    status.intervals = tuple
+    status.values["circt_met"] = "Disabled"
+    document = get("/settings", status=status).json
+    assert document["settings"]["intervals"] == []
+    assert "circuit_meter" not in document
+
+
+def test_an_ev_meter_of_the_sub_panel_is_the_circuits():
+    document = settings_of(values={"circt_met": "Disabled", "ev_meter_role": "Sub-panel"})
+    assert document["circuit_meter"]["description"] == "ABB"
+    assert document["circuit_meter"]["address"] == 12
+    assert document["ev_meter"]["charged_wh"] == 0  # it does not measure the car
+    assert "circuit_meter" not in settings_of(values={
+        "circt_met": "Disabled", "ev_meter": "Disabled", "ev_meter_role": "Sub-panel"})
+
+
+def test_its_place_in_the_group_by_number():
+    for number, name in enumerate(("Disabled", "Master", "Node 1", "Node 2", "Node 3", "Node 4",
+                                   "Node 5", "Node 6", "Node 7")):
+        assert settings_of(values={"pwr_share": name})["evse"]["loadbl"] == number
+
+
+def test_phases_the_car_is_known_to_use():
+    for used, wired, count, marks in ((0, 3, 3, (1, 1, 1)), (0, 1, 1, (1, 0, 0)),
+                                      (0, 0, 0, (1, 1, 1)), (2, 3, 1, (0, 1, 0)),
+                                      (3, 3, 3, (1, 1, 0)), (7, 0, 3, (1, 1, 1))):
+        document = settings_of(phases_used=used, phases=wired)
+        assert document["evse"]["nrofphases"] == count, (used, wired)
+        phases = document["phase_currents"]
+        assert [phases["charging_L%d" % phase] for phase in (1, 2, 3)] == [
+            mark == 1 for mark in marks], (used, wired)
+    phases = settings_of(phases_used=7, charging=False)["phase_currents"]
+    assert not any(phases["charging_L%d" % phase] for phase in (1, 2, 3))
 
 
 def test_no_sample_has_time_zero():
@@ -104,7 +160,8 @@ def test_locks_and_led_by_number():
 
 def test_every_choice_a_setting_has_can_be_told():
     for setting in TABLE:
-        if setting[KEY] in ("contact_2", "lock", "cable_lock", "led_mode", "rfid", "modem"):
+        if setting[KEY] in ("contact_2", "lock", "cable_lock", "led_mode", "rfid", "modem",
+                            "pwr_share", "cap_mode", "circt_met", "ev_meter_role"):
             for name in setting[ALLOWED]:
                 assert settings_of(values={setting[KEY]: name})["version"] == "v4.0.0"
 

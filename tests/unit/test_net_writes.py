@@ -181,11 +181,108 @@ def test_off_and_pause_ignore_a_start_to_come():
 
 
 def test_things_to_come_are_refused_by_name():
-    answer = settings("?stop_timer=8&solar_max_import=8.0&solar_start_current=4&lcdlock=1"
-                      "&capacity_mode=2&current_max_sum_mains=30&max_sum_mains_timer=1")
-    assert answer.status == 200
-    assert len(answer.json) == 7
-    assert set(answer.json.values()) == {REFUSED}
+    assert settings("?lcdlock=1").json == {"lcdlock": REFUSED}
+
+
+def test_solar_settings():
+    core = FakeCommand()
+    assert settings("?stop_timer=8.0&solar_max_import=8.0&solar_start_current=4",
+                    command=core).json == {"stop_timer": True, "solar_max_import": 8,
+                                           "solar_start_current": 4}
+    assert core.calls == [("set", ("stop", 8), "REST"), ("set", ("start", 4), "REST"),
+                          ("set", ("import", 8), "REST")]
+    assert settings("?stop_timer=99&solar_max_import=99&solar_start_current=99",
+                    command=FakeCommand(("set",))).json == {
+        "stop_timer": False, "solar_max_import": REFUSED, "solar_start_current": REFUSED}
+    assert settings("?stop_timer=x").json == {"stop_timer": REFUSED}
+
+
+def test_capacity_mode_by_number():
+    for number, name in enumerate(("Disabled", "Fixed", "Interval", "Flanders")):
+        core = FakeCommand()
+        assert settings("?capacity_mode=%d" % number, command=core).json == {
+            "capacity_mode": number}
+        calls = [("set", ("cap_mode", name), "REST")]
+        if number == 0:
+            calls.append(("set", ("capacity", 0), "REST"))
+        assert core.calls == calls
+    for text in ("4", "-1", "x"):
+        core = FakeCommand()
+        assert settings("?capacity_mode=" + text, command=core).json == {
+            "capacity_mode": REFUSED}
+        assert core.calls == []
+    assert settings("?capacity_mode=0", command=FakeCommand(("set",))).json == {
+        "capacity_mode": REFUSED}
+
+
+def test_capacity_current_and_its_time():
+    core = FakeCommand()
+    assert settings("?current_max_sum_mains=30&max_sum_mains_timer=5", command=core).json == {
+        "current_max_sum_mains": 30, "max_sum_mains_time": 5}
+    assert core.calls == [("set", ("capacity", 30), "REST"), ("set", ("cap_stop", 5), "REST")]
+    assert settings("?current_max_sum_mains=30&max_sum_mains_timer=5",
+                    command=FakeCommand(("set",))).json == {
+        "current_max_sum_mains": REFUSED, "max_sum_mains_time": REFUSED}
+
+
+def test_a_capacity_current_without_a_mode_is_a_fixed_one():
+    status = quiet()
+    status.values["cap_mode"] = "Disabled"
+    core = FakeCommand()
+    assert settings("?current_max_sum_mains=30", command=core, status=status).json == {
+        "current_max_sum_mains": 30}
+    assert core.calls == [("set", ("capacity", 30), "REST"), ("set", ("cap_mode", "Fixed"),
+                                                              "REST")]
+    core = FakeCommand()
+    settings("?current_max_sum_mains=0", command=core, status=status)
+    assert core.calls == [("set", ("capacity", 0), "REST")]
+
+
+def test_intervals_of_the_capacity_tariff():
+    rows = '[{"start":0,"power":6000},{"start":420.0,"power":"2500"}]'
+    pairs = [[0, 6000], [420, 2500]]
+    quoted = rows.replace('"', "%22").replace("{", "%7B").replace("}", "%7D")
+    for query, body, headers in (
+        ("?intervals=" + quoted, b"", None),
+        ("", b"intervals=" + quoted.encode(), FORM),
+        ("", b'{"intervals": ' + rows.encode() + b"}", {"Content-Type": "application/json"}),
+    ):
+        core = FakeCommand()
+        assert settings(query, body, headers, command=core).json == {"intervals": "OK"}, query
+        assert core.calls == [("intervals", pairs, "REST")]
+    core = FakeCommand()  # the older pages kept them as they were typed
+    post("/settings", {"intervals": [{"start": 60, "power": 2}, {"start": 0, "power": 1}]},
+         command=core)
+    assert core.calls == [("intervals", [[0, 1], [60, 2]], "REST")]
+    core = FakeCommand()
+    assert settings("?intervals=[]", command=core).json == {"intervals": "OK"}
+    assert core.calls == [("intervals", [], "REST")]
+
+
+def test_intervals_that_are_none():
+    for text in ("", "x", "7", '[{"start":0,"power":null},{"start":0,"power":1}]',
+                 "null", "{}x", "[1]", "[[0,6000]]", '[{"start":0}]', '"ab"',
+                 '{"start":0,"power":1}', "[" * 300):
+        core = FakeCommand()
+        body = "intervals=" + text.replace('"', "%22").replace("{", "%7B")
+        answer = settings("", body.encode(), FORM, command=core)
+        assert answer.status == 200
+        assert answer.json == {"intervals": REFUSED}, text
+        assert core.calls == []
+    assert settings("?intervals=[]", command=FakeCommand(("intervals",))).json == {
+        "intervals": REFUSED}
+
+
+def test_the_home_battery_is_told_in_both_places():
+    for path in ("/settings", "/currents"):
+        for text, value in (("71", 71), ("-71.0", -71), ("0", 0)):
+            core = FakeCommand()
+            assert request("POST", path + "?battery_current=" + text, command=core).json == {
+                "battery_current": value}
+            assert core.calls == [("battery", value, "REST")]
+        assert request("POST", path + "?battery_current=x").json == {"battery_current": REFUSED}
+        assert request("POST", path + "?battery_current=7",
+                       command=FakeCommand(("battery",))).json == {"battery_current": REFUSED}
 
 
 def test_second_contactor_by_number():
@@ -263,10 +360,13 @@ def test_duty_set_by_hand():
 def test_the_order_of_the_older_firmwares():
     core = FakeCommand()
     settings("?cablelock=1&required_evccid=a&override_pwm=0&override_current=60&enable_C2=1"
-             "&modem=1&mode=1&custombutton=1&current_min=6&disable_override_current=1",
+             "&modem=1&mode=1&custombutton=1&current_min=6&disable_override_current=1"
+             "&battery_current=1&solar_max_import=1&solar_start_current=1&stop_timer=1"
+             "&max_sum_mains_timer=1&current_max_sum_mains=30&intervals=[]&capacity_mode=1",
              command=core)
     assert [call[1][0] if call[0] == "set" else call[0] for call in core.calls] == [
-        "override", "min", "custom", "mode", "contact_2", "modem", "override", "pwm",
+        "override", "min", "cap_mode", "intervals", "capacity", "cap_stop", "custom", "mode",
+        "contact_2", "modem", "stop", "override", "start", "import", "battery", "pwm",
         "required_evccid", "cable_lock"]
 
 
@@ -309,17 +409,20 @@ def test_json_values_of_odd_types_are_refused():
 
 
 def test_currents_feed_the_meter():
-    core = FakeCommand()
-    answer = request("POST", "/currents?L1=125.000000&L2=-10.5%20&L3=12.0", command=core)
+    status = FakeStatus()
+    core = FakeCommand((), status, {"reading": {"amps": [125, -10, 12]}})
+    answer = request("POST", "/currents?L1=125.000000&L2=-10.5%20&L3=12.0&battery_current=101",
+                     command=core, status=status)
     assert answer.status == 200
-    assert answer.json == {"original": {"L1": 125, "L2": -10, "L3": 12}, "L1": 125, "L2": -10,
-                           "L3": 12, "TOTAL": 127}
-    assert core.calls == [("reading", ("mains", 125, -10, 12), "REST")]
+    # Corrected as Solar sees them; the battery goes first, so that it is the one told along.
+    assert answer.json == {"battery_current": 101, "original": {"L1": 125, "L2": -10, "L3": 12},
+                           "L1": 90, "L2": -43, "L3": -21, "TOTAL": 26}
+    assert core.calls == [("battery", 101, "REST"),
+                          ("reading", ("mains", 125, -10, 12), "REST")]
 
 
 def test_incomplete_currents_are_not_used():
-    for query, reply in (("", {}), ("?L1=1&L2=2", {}), ("?L1=1&L2=x&L3=3", {"L2": REFUSED}),
-                         ("?battery_current=71", {"battery_current": REFUSED})):
+    for query, reply in (("", {}), ("?L1=1&L2=2", {}), ("?L1=1&L2=x&L3=3", {"L2": REFUSED})):
         core = FakeCommand()
         assert request("POST", "/currents" + query, command=core).json == reply, query
         assert core.calls == []

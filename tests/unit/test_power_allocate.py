@@ -3,6 +3,8 @@
 import sys
 from array import array
 
+import micropython
+
 from evse.power import allocate
 
 TWINS = [allocate]
@@ -12,7 +14,8 @@ if sys.implementation.name == "micropython":
     TWINS.append(allocate_native)
 
 BIG = 2**31 - 1
-EDGE = 2**27 - 1
+EDGE = 2**26 - 1
+NONE = 2**27 - 1  # no claim
 L1, L2, L3, ALL = 1, 2, 4, 7
 
 # order, low, high, mask, room (L1, L2, L3, sum) -> grants by index, served, room left
@@ -55,23 +58,70 @@ SHARES = (
     ("nobody", (), (), (), (), (250, 250, 250, 3000), (), 0, (250, 250, 250, 3000)),
 )
 
-# limit, amps, drawn by two EVSEs -> room
-FREES = (
-    (250, (100, 0, -50), (0,) * 6, (150, 250, 300)),
-    (250, (310, 90, 70), (210, 0, 0, 0, 60, 0), (150, 220, 180)),
-    (160, (400, 400, 400), (100, 100, 100, 60, 60, 60), (-80, -80, -80)),
-    (BIG, (-BIG - 1, BIG, 0), (0,) * 6, (EDGE, 0, EDGE)),
-    (-BIG - 1, (BIG, BIG, 0), (BIG, 0, -BIG - 1, BIG, 0, 0), (0, -EDGE, -EDGE)),
+# claims, mains, circuit, drawn by two EVSEs, their grants, tops and masks -> room, code
+ROOMS = (
+    ("what others leave of the mains", (250, NONE, 0, NONE, NONE), (310, 90, -50), (0, 0, 0),
+     (210, 0, 0, 0, 60, 0), (210, 60), (210, 60), (L1, L2), (150, 220, 300, EDGE), (0, 0, 0, 2)),
+    ("a measured circuit that has less", (250, 160, 1, NONE, NONE), (100, 100, 100),
+     (150, 100, 160), (60, 60, 60, 40, 40, 40), (60, 40), (60, 40), (ALL, ALL),
+     (110, 160, 100, EDGE), (1, 1, 1, 2)),
+    ("two that have the same", (250, 250, 1, 750, 750), (0, 0, 0), (0, 0, 0), (0,) * 6, (0, 0),
+     (0, 0), (ALL, ALL), (250, 250, 250, 750), (0, 0, 0, 2)),
+    ("an unmeasured circuit is there for the EVSEs", (NONE, 320, 0, NONE, NONE), (900, 900, 900),
+     (999, 999, 999), (60,) * 6, (60, 60), (60, 60), (ALL, ALL), (320, 320, 320, EDGE),
+     (1, 1, 1, 2)),
+    ("less what was taken back and may still flow", (NONE, 320, 0, NONE, 1000), (0, 0, 0),
+     (0, 0, 0), (160, 0, 0, 160, 160, 160), (60, 100), (160, 140), (L1, ALL),
+     (180, 280, 280, 780), (1, 1, 1, 3)),
+    ("phases unknown are all three", (NONE, 320, 0, NONE, 1000), (0, 0, 0), (0, 0, 0), (0,) * 6,
+     (0, 60), (70, 60), (0, 0), (250, 250, 250, 790), (1, 1, 1, 3)),
+    ("a top below the grant gives nothing back", (NONE, 320, 0, NONE, 1000), (0, 0, 0), (0, 0, 0),
+     (0,) * 6, (100, 60), (60, 70), (ALL, L3), (320, 320, 310, 990), (1, 1, 1, 3)),
+    ("capacity counts all that is bought", (250, NONE, 0, 600, 900), (100, 150, -50), (0, 0, 0),
+     (60, 60, 60, 0, 0, 0), (60, 0), (60, 0), (ALL, ALL), (210, 160, 360, 580), (0, 0, 0, 2)),
+    ("no claim at all", (NONE, NONE, 1, NONE, NONE), (900, 900, 900), (900, 900, 900), (0,) * 6,
+     (0, 0), (320, 320), (ALL, ALL), (EDGE, EDGE, EDGE, EDGE), (0, 0, 0, 2)),
+    ("more room than there can be", (BIG, EDGE - 1, 1, -5, BIG), (0, 0, 0), (-9, -BIG - 1, 9),
+     (0,) * 6, (0, 0), (0, 0), (ALL, ALL), (EDGE, EDGE, EDGE - 10, -5), (0, 0, 1, 2)),
+    ("all at the edge", (-BIG - 1, 5, 1, -BIG - 1, 5), (BIG, BIG, BIG), (BIG, BIG, BIG),
+     (-BIG - 1,) * 6, (0, 0), (BIG, BIG), (ALL, ALL), (-EDGE,) * 4, (0, 0, 0, 2)),
+    ("much taken back", (250, -BIG - 1, 0, 750, -BIG - 1), (-BIG - 1,) * 3, (0, 0, 0), (BIG,) * 6,
+     (0, 9), (BIG, BIG), (ALL, ALL), (-EDGE,) * 4, (1, 1, 1, 3)),
 )
 
-OVERLOADS = (
-    (250, (100, 300, 260), ALL, 50),
-    (250, (100, 300, 260), L1, -150),
-    (250, (100, 300, 260), L1 | L3, 10),
-    (250, (100, 300, 260), 0, 50),
-    (250, (-100, -300, -260), ALL, -350),
-    (-BIG - 1, (BIG, 0, 0), L1, 2 * EDGE),
-    (BIG, (-BIG - 1, 0, 0), L1, -2 * EDGE),
+# claims, mains, circuit -> out
+OVERS = (
+    ((250, NONE, 0, 600, NONE), (300, 200, -50), (999, 999, 999), (50, -50, -300, -150)),
+    ((250, 160, 1, 400, 0), (300, 200, -50), (170, 215, -90), (50, 55, -250, 50)),
+    ((250, 160, 1, 449, 0), (240, 200, 10), (150, 100, 170), (-10, -50, 10, 1)),
+    ((BIG, 0, 0, BIG, 0), (BIG, -BIG - 1, 0), (0, 0, 0), (0, -2 * EDGE, -EDGE, -EDGE)),
+    ((-BIG - 1, -BIG - 1, 1, -BIG - 1, 0), (BIG, 0, -BIG - 1), (0, BIG, 0),
+     (2 * EDGE, 2 * EDGE, EDGE, EDGE)),
+    ((BIG, BIG, 1, -BIG - 1, 0), (BIG,) * 3, (-BIG - 1,) * 3, (0, 0, 0, 2 * EDGE)),
+)
+
+# key of each EVSE, order -> order
+RANKS = (
+    ((5, 3, 4), (0, 1, 2), (1, 2, 0)),
+    ((1, 1, 1), (2, 0, 1), (2, 0, 1)),
+    ((7, -1, 7, -BIG - 1, BIG), (4, 2, 0, 1, 3), (3, 1, 2, 0, 4)),
+    ((9, 8, 7, 6, 5, 4, 3, 2), (0, 1, 2, 3, 4, 5, 6, 7), (7, 6, 5, 4, 3, 2, 1, 0)),
+    ((0,), (0,), (0,)),
+    ((), (), ()),
+)
+
+# mains, battery, drawn by two EVSEs, counted -> dA
+SURPLUSES = (
+    ((-100, -50, 30), 0, (0,) * 6, (1, 1), 120),
+    ((20, 10, 0), 0, (60, 60, 60, 100, 0, 0), (1, 1), 250),
+    ((20, 10, 0), 0, (60, 60, 60, 100, 0, 0), (0, 1), 70),
+    ((20, 10, 0), 0, (60, 60, 60, 100, 0, 0), (0, 0), -30),
+    ((-10, 0, 0), 100, (0,) * 6, (1, 1), 110),
+    ((-10, 0, 0), -100, (0,) * 6, (1, 1), -90),
+    ((BIG, -BIG - 1, -BIG - 1), 5, (0,) * 6, (1, 1), EDGE),
+    ((0, -BIG - 1, 0), -BIG - 1, (7, 0, 0, 0, 0, 0), (1, 1), 7),
+    ((BIG,) * 3, -BIG - 1, (-BIG - 1,) * 6, (1, 1), -EDGE),
+    ((-BIG - 1,) * 3, BIG, (BIG,) * 6, (1, 1), EDGE),
 )
 
 
@@ -90,21 +140,44 @@ def test_share():
                 twin.__name__, name, told, grant, room)
 
 
-def test_free():
+def test_rooms():
     for twin in TWINS:
-        for limit, amps, drawn, expected in FREES:
-            room = ints((1, 2, 3, 4))
-            twin.free(2, limit, ints(amps), ints(drawn), room)
-            assert tuple(room) == expected + (4,), (twin.__name__, limit, amps, room)
+        for (name, claims, mains, circuit, drawn, grant, top, mask, expected, codes) in ROOMS:
+            room, code = ints((1, 2, 3, 4)), ints((9, 9, 9, 9))
+            twin.rooms(2, ints(claims), ints(mains), ints(circuit), ints(drawn), ints(grant),
+                       ints(top), ints(mask), room, code)
+            assert (tuple(room), tuple(code)) == (expected, codes), (
+                twin.__name__, name, room, code)
 
 
-def test_overload_and_least():
+def test_over():
     for twin in TWINS:
-        for limit, amps, mask, expected in OVERLOADS:
-            assert twin.overload(limit, ints(amps), mask) == expected, (twin.__name__, amps)
-        room = ints((30, -20, 50, 0))
+        for claims, mains, circuit, expected in OVERS:
+            out = ints((7, 7, 7, 7))
+            twin.over(ints(claims), ints(mains), ints(circuit), out)
+            assert tuple(out) == expected, (twin.__name__, claims, mains, circuit, out)
+
+
+def test_rank():
+    for twin in TWINS:
+        for key, order, expected in RANKS:
+            found = ints(order + (7, 3))
+            twin.rank(len(order), ints(key), found)
+            assert tuple(found) == expected + (7, 3), (twin.__name__, key, order, found)
+
+
+def test_surplus():
+    for twin in TWINS:
+        for mains, battery, drawn, counted, expected in SURPLUSES:
+            told = twin.surplus(2, ints(mains), battery, ints(drawn), ints(counted))
+            assert told == expected, (twin.__name__, mains, battery, drawn, told)
+
+
+def test_least():
+    room = ints((30, -20, 50, 0))
+    for twin in TWINS:
         assert [twin.least(room, mask) for mask in range(8)] == [-20, 30, -20, -20, 50, 30, -20,
-                                                                 -20]
+                                                                 -20], twin.__name__
 
 
 def test_track_follows_only_the_told_direction():
@@ -158,7 +231,7 @@ class Lottery:
 
 def test_the_twins_agree():
     lottery = Lottery(3)
-    edge = (BIG, -BIG - 1, 0, 100, 2**27, 2**30, -5)
+    edge = (BIG, -BIG - 1, 0, 100, 2**27, 2**30, -5, EDGE, -EDGE - 1)
     for turn in range(400):
         count = lottery.draw(0, 8)
         order = list(range(8))
@@ -167,24 +240,59 @@ def test_the_twins_agree():
             order[n], order[other] = order[other], order[n]
         if turn % 4:
             low, high = lottery.some(8, -1, 120), lottery.some(8, 0, 400)
-            amps, drawn = lottery.some(3, -900, 900), lottery.some(24, 0, 400)
-            room, limit = lottery.some(4, -50, 1500), lottery.draw(0, 2000)
+            amps, circuit = lottery.some(3, -900, 900), lottery.some(3, -100, 900)
+            drawn, room = lottery.some(24, 0, 400), lottery.some(4, -50, 1500)
+            claims, key = lottery.some(5, 0, 2000), lottery.some(8, -2, 2)
+            battery = lottery.draw(-200, 200)
         else:
-            low, high, amps, drawn, room = (
-                ints([edge[lottery.draw(0, 6)] for _ in range(size)]) for size in (8, 8, 3, 24, 4))
-            limit = edge[lottery.draw(0, 6)]
+            low, high, amps, circuit, drawn, room, claims, key, battery = (
+                ints([edge[lottery.draw(0, 8)] for _ in range(size)])
+                for size in (8, 8, 3, 3, 24, 4, 5, 8, 1))
+            battery = battery[0]
+        if not turn % 3:
+            claims[lottery.draw(0, 4)] = NONE
+        claims[2] = lottery.draw(0, 1)
         mask, moving = lottery.some(8, 0, 7), lottery.some(8, 0, 3)
         last, told = lottery.some(3, -900, 900), lottery.some(8, 0, 300)
         moved, rates = lottery.some(3, -900, 900), lottery.some(24, 0, 400)
+        top, counted = lottery.some(8, 0, 400), lottery.some(8, 0, 1)
         results = []
         for twin in TWINS:
             left, grant, used, before = ints(room), ints((7,) * 8), ints(rates), ints(last)
+            free, code, out, ranked = (ints((9,) * 4), ints((9,) * 4), ints((9,) * 4),
+                                       ints(order))
             served = twin.share(count, ints(order), low, high, mask, left, grant)
-            free = ints((0, 0, 0, 0))
-            twin.free(count, limit, amps, drawn, free)
             twin.track(count, moved, before, used, told, moving, mask)
-            results.append((served, list(left), list(grant), list(free), list(used), list(before),
-                            twin.overload(limit, amps, mask[0]), twin.least(left, mask[0])))
+            twin.rooms(count, claims, amps, circuit, drawn, told, top, mask, free, code)
+            twin.over(claims, amps, circuit, out)
+            twin.rank(count, key, ranked)
+            results.append((served, list(left), list(grant), list(used), list(before), list(free),
+                            list(code), list(out), list(ranked), twin.least(left, mask[0]),
+                            twin.surplus(count, amps, battery, drawn, counted)))
             for i in order[:count]:
                 assert grant[i] == 0 or low[i] <= grant[i] <= high[i]
         assert results[0] == results[-1], (turn, results)
+
+
+def test_nothing_is_allocated():
+    some = Lottery(5).some
+    claims, amps, circuit = some(5, 0, 1500), some(3, -90, 900), some(3, -90, 900)
+    last, drawn, grant = some(3, -90, 900), some(24, 0, 320), some(8, 0, 320)
+    top, moving, mask, key = some(8, 0, 320), some(8, 0, 2), some(8, 0, 7), some(8, -3, 3)
+    low, high, order = some(8, 60, 80), some(8, 60, 320), ints(range(8))
+    room, code, out, target = ints((0,) * 4), ints((0,) * 4), ints((0,) * 4), ints((0,) * 8)
+    lock = getattr(micropython, "heap_lock", None)
+    for twin in TWINS:
+        if lock:
+            lock()
+        try:
+            twin.track(8, amps, last, drawn, grant, moving, mask)
+            twin.over(claims, amps, circuit, out)
+            twin.rooms(8, claims, amps, circuit, drawn, grant, top, mask, room, code)
+            twin.rank(8, key, order)
+            twin.least(room, 7)
+            twin.share(8, order, low, high, mask, room, target)
+            twin.surplus(8, amps, -30, drawn, moving)
+        finally:
+            if lock:
+                micropython.heap_unlock()

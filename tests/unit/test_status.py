@@ -189,3 +189,119 @@ def test_looking_changes_nothing():
         status.local(NOON_S)
     assert before == (bench.journal.count, dict(bench.core.charger.__dict__),
                       dict(bench.settings.states), bench.settings.changed)
+
+
+def test_the_sun_the_house_leaves_and_the_home_battery():
+    bench = Bench({"mains_met": "API", "mode": "Solar"})
+    bench.run(1000)
+    status = bench.status
+    assert (status.battery_da, status.battery_age_ms, status.battery_expired) == (0, -1, False)
+    bench.command("battery", 100)
+    bench.command("reading", ("mains", 0, 0, -10))
+    bench.run(2000)
+    status = bench.status
+    assert (status.battery_da, status.battery_expired) == (100, False)
+    assert 1900 <= status.battery_age_ms <= 2000
+    amps = [status.solar_da(phase) for phase in range(3)]
+    assert amps == [-34, -33, -43]
+    assert [status.mains_da(phase) for phase in range(3)] == [0, 0, -10]
+    bench.command("battery", -5)
+    assert [bench.status.solar_da(phase) for phase in range(3)] == [1, 2, -8]
+    # Only in Solar.
+    bench.command("mode", "Smart")
+    assert [bench.status.solar_da(phase) for phase in range(3)] == [0, 0, -10]
+    bench.run(61000)
+    status = bench.status
+    assert (status.battery_da, status.battery_age_ms, status.battery_expired) == (0, -1, True)
+
+
+def test_all_of_the_battery_is_on_the_one_phase_in_use():
+    bench = Bench({"mains_met": "API", "mode": "Solar", "contact_2": "Always Off",
+                   "phase_rotation": "L2L3L1"})
+    bench.run(1000)
+    bench.command("battery", 100)
+    bench.command("reading", ("mains", 0, 0, -10))
+    assert [bench.status.solar_da(phase) for phase in range(3)] == [0, -100, -10]
+
+
+def test_waiting_for_sun_is_part_of_the_state():
+    bench = Bench({"mains_met": "API", "mode": "Solar"})
+    bench.house = 20
+    bench.car = "B"
+    bench.run(10000)
+    status = bench.status
+    assert status.state_name.endswith(" - Waiting for Solar"), status.state_name
+    assert status.reason_text == "waits for more sun"
+    assert (status.error_id, status.solar_left_s) == (0, 0)
+
+
+def test_the_circuit_where_it_is_measured():
+    assert Bench({"circuit": 20}).status.circuit_limit_da is None
+    bench = Bench({"mains_met": "API", "circt_met": "API", "circuit": 20})
+    bench.run(1000)
+    assert (bench.status.circuit_limit_da, bench.status.circuit_age_ms) == (200, -1)
+    bench.command("reading", ("circuit", 10, 20, 30))
+    bench.run(1000)
+    status = bench.status
+    assert [status.circuit_da(phase) for phase in range(3)] == [10, 20, 30]
+    assert 900 <= status.circuit_age_ms <= 1000
+
+
+def test_the_capacity_tariff():
+    bench = Bench()
+    bench.run(1000)
+    assert bench.status.capacity() == (None, 0, 0, 0, 0)
+    assert bench.status.intervals() == ()
+    bench.command("intervals", [[0, 6000], [420, 2500]], "LCD")
+    assert bench.status.intervals() == ((0, 6000), (420, 2500))
+    bench = Bench({"mains_met": "API", "mode": "Smart", "cap_mode": "Fixed", "capacity": 30})
+    bench.run(3000)
+    assert bench.status.capacity()[0] == 300
+    bench = Bench({"mains_met": "API", "mode": "Smart", "cap_mode": "Flanders", "tz": "UTC0"},
+                  clock_s=NOON_S + 60)
+    bench.house = 10
+    bench.run(5000)
+    limit, used, budget, left, peak = bench.status.capacity()
+    assert (budget, peak) == (625, 2500)
+    assert 800 <= left <= 840
+    assert 0 < used < 60
+    assert limit > 0
+
+
+def test_the_grid_relay():
+    bench = Bench()
+    assert not bench.status.relay_open
+    bench.core.relay_open = True
+    assert bench.status.relay_open
+
+
+def test_rows_of_the_group():
+    bench = Bench({"mains_met": "API", "mode": "Smart"})
+    bench.run(1000)
+    row, = bench.status.evse_rows()
+    assert row == (0, "Smart", False, False, 0, "no car connected", "", False)
+    bench = Bench({"mains_met": "API", "mode": "Smart", "pwr_share": "Master"})
+    bench.house = 0
+    bench.run(1000)
+    group = bench.core.group
+    group.heard(3, True, False, 2, 160, 0, bench.now)
+    group.heard(5, True, False, 0, 160, 0, bench.now)
+    bench.run(1000)
+    for _ in range(9):
+        group.missed(5, bench.now)
+    bench.command("mode", "Pause")
+    rows = list(bench.status.evse_rows())
+    assert [row[0] for row in rows] == [0, 3, 5]
+    assert [row[1] for row in rows] == ["Pause", "Solar", "Normal"]
+    assert [row[2] for row in rows] == [False, True, False]
+    assert [row[7] for row in rows] == [False, False, True]
+    assert rows[1][5] == "waits for more sun"
+    assert rows[0][5] == "no car connected"
+    group.heard(3, True, False, 0, 160, 0, bench.now)
+    bench.run(3000)
+    assert list(bench.status.evse_rows())[1] == (
+        3, "Normal", True, False, 160, "waits for the car", "MAX", False)
+    group.heard(3, True, True, 0, 160, 0, bench.now)
+    assert list(bench.status.evse_rows())[1][5] == "charging"
+    group.heard(3, False, False, 0, 160, 0, bench.now)
+    assert list(bench.status.evse_rows())[1][5] == ""

@@ -36,11 +36,11 @@ class Enclosure:
         pass  # nobody looks
 
 
-def cards(folder, lines):
-    """The charger's cards, kept in ``folder``; ``lines`` as people import them."""
+def cards(path, lines):
+    """The charger's cards, kept in the file ``path``; ``lines`` as people import them."""
     from evse import cards_admin
     from evse.cards import Cards
-    known = Cards(folder + "/cards.csv")
+    known = Cards(path)
     if lines:
         cards_admin.load(known, lines)
     return known

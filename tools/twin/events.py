@@ -2,28 +2,44 @@
 
 from twin import hands
 
-_NOT_YET = {
-    "kill": "taking the power from an EVSE",
-    "restore": "giving the power back to an EVSE",
-    "relay": "the grid relay",
-}
-KINDS = ("set", "command", "meter", "ev_meter", "car", "world")
-COMMANDS = ("mode", "override", "access", "start", "stop", "swipe", "phases")
+METERS = ("meter", "ev_meter", "circuit_meter", "battery_report")
+KINDS = ("set", "command", "car", "world", "kill", "restore", "relay", "link") + METERS
+COMMANDS = ("mode", "override", "access", "start", "stop", "swipe", "phases", "intervals")
 ACCESS = {"off": "Off", "on": "On", "pause": "Pause"}
 _START_KEYS = ("at", "stop", "mode", "daily")
+
+
+def whose(event):
+    """Index of the EVSE that ``event`` is about, None for one about the site."""
+    if event[1] in ("kill", "restore"):
+        return event[2]
+    if event[1] in ("set", "command", "car", "world"):
+        return event[4] if len(event) > 4 else 0
+    return None
 
 
 def check(event, scenario):
     """Raise ValueError with a sentence when ``event`` of ``scenario`` makes no sense."""
     kind, name = event[1], event[2]
-    if kind in _NOT_YET:
-        raise ValueError("%s (%s) is not available yet" % (_NOT_YET[kind], kind))
     if kind not in KINDS:
         raise ValueError("no event is called %s; there are %s" % (kind, ", ".join(KINDS)))
-    if kind in ("meter", "ev_meter"):
+    number = whose(event)
+    if number is not None:
+        _check_evse(number, scenario)
+    if kind in METERS:
         _check_meter(kind, event, scenario)
         return
-    if len(event) != 4:
+    if kind == "relay":
+        _check_word(event, ("open", "closed"))
+        return
+    if kind in ("kill", "restore"):
+        if len(event) != 3:
+            raise ValueError("%s takes the number of an EVSE" % kind)
+        return
+    if kind == "link":
+        _check_link(event, scenario)
+        return
+    if len(event) < 4:
         raise ValueError("%s takes a name and a value" % kind)
     value = event[3]
     if kind == "car":
@@ -34,11 +50,29 @@ def check(event, scenario):
         _check_command(name, value)
 
 
+def _check_evse(number, scenario):
+    count = len(scenario["evses"])
+    if type(number) is not int or not 0 <= number < count:
+        raise ValueError("there is no EVSE %s, but 0 to %d" % (number, count - 1))
+
+
+def _check_link(event, scenario):
+    if len(scenario["evses"]) < 2:
+        raise ValueError("there is no line to other EVSEs")
+    if len(event) != 4 or event[3] not in ("on", "off"):
+        raise ValueError('link takes the number of a node, or 0 for all, and "on" or "off"')
+    _check_evse(event[2], scenario)
+
+
+def _check_word(event, words):
+    if len(event) != 3 or event[2] not in words:
+        raise ValueError('%s is "%s" or "%s"' % (event[1], words[0], words[1]))
+
+
 def _check_meter(kind, event, scenario):
-    if len(event) != 3 or event[2] not in ("on", "off"):
-        raise ValueError('%s is "on" or "off"' % kind)
+    _check_word(event, ("on", "off"))
     key = "mains_meter" if kind == "meter" else kind
-    if not scenario[key]:
+    if not (scenario["site"] if kind == "battery_report" else scenario)[key]:
         raise ValueError("there is no %s" % key)
 
 
@@ -47,8 +81,6 @@ def _check_command(name, value):
         raise ValueError("no command is called %s; there are %s" % (name, ", ".join(COMMANDS)))
     if name == "access" and value not in ACCESS:
         raise ValueError('access is "off", "on" or "pause"')
-    if name == "mode" and str(value).lower() in ("solar", "2"):
-        raise ValueError("Solar is not available yet")
     if name == "start" and isinstance(value, dict):
         for key in value:
             if key not in _START_KEYS:

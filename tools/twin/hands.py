@@ -80,4 +80,4 @@ def put(world, name, value):
 def quirk(world, name, value):
     """Change the car's quirk ``name``; ValueError says what is wrong with it."""
     check(CAR, name, value)
-    world.car.quirk(name, value, world.now)
+    world.quirk(name, value)

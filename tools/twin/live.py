@@ -24,20 +24,24 @@ class BadCommand(Exception):
 class LiveWorld(asyncio.DatagramProtocol):
     """World, clock, sensors and meters of one charger.
 
-    ``attach_meter`` and ``attach_ev_meter`` take True or False and wire that meter to the bus.
+    ``attach_meter``, ``attach_ev_meter`` and ``attach_circuit_meter`` take True or False and wire
+    that meter to the bus. With ``sub_panel`` the EV meter sits in the lines of the circuit.
 
     ``state()`` is what the page shows, ``command(name, arguments)`` what it may change. ``speed``
     is the speed of the recorded day; the car and the firmware always live in real time.
     """
 
     def __init__(self, sim_port, attach_meter, speed=1.0, model="three-phase 16 A",
-                 attach_ev_meter=None):
+                 attach_ev_meter=None, attach_circuit_meter=None):
         self.world = World(cars.Car(**cars.MODELS[model]))
         self.model = model
         self.meter = MeterReading()
         self.meter_on = True
         self.ev_meter = MeterReading()
         self.ev_meter_on = attach_ev_meter is not None
+        self.circuit_meter = MeterReading()
+        self.circuit_meter_on = attach_circuit_meter is not None
+        self.sub_panel = False
         self.speed = speed
         self.day_s = 8.0 * 3600
         self.recorded = False
@@ -52,6 +56,7 @@ class LiveWorld(asyncio.DatagramProtocol):
         self._sim_port = sim_port
         self._attach_meter = attach_meter
         self._attach_ev_meter = attach_ev_meter
+        self._attach_circuit_meter = attach_circuit_meter
         self._transport = None
         self._began = time.monotonic()
         self._sent = 0.0
@@ -114,32 +119,38 @@ class LiveWorld(asyncio.DatagramProtocol):
             self._advance()
             self.measure()
             self.measure_ev()
-            self.meter.count(elapsed)
-            self.ev_meter.count(elapsed)
+            self.measure_circuit()
+            for meter in (self.meter, self.ev_meter, self.circuit_meter):
+                meter.count(elapsed)
             self.sense(now - self._sent >= SENSE_S)
 
     def _site(self, elapsed):
-        world = self.world
+        site = self.world.site
         if self.recorded:
             self.day_s = (self.day_s + elapsed * self.speed) % day.DAY_S
             row = day.at(self._day, self.day_s)
-            watts = 1000 / world.volts
-            world.load_ma = [int(value * watts) for value in row[1:4]]
-            world.pv_ma = [int(value * watts) for value in row[4:7]]
+            watts = 1000 / site.volts
+            site.load_ma = [int(value * watts) for value in row[1:4]]
+            site.pv_ma = [int(value * watts) for value in row[4:7]]
         else:
-            world.load_ma = [int(amps * 1000) for amps in self._manual_load]
-            world.pv_ma = [int(self._manual_sun * 1000)] * 3
+            site.load_ma = _milliamps(self._manual_load)
+            site.pv_ma = [int(self._manual_sun * 1000)] * 3
 
     def measure(self):
         """The mains meter's reading at this moment."""
-        return self._read(self.meter, self.world.mains_ma)
+        return self._read(self.meter, self.world.site.mains_ma)
 
     def measure_ev(self):
         """The EV meter's reading at this moment."""
-        return self._read(self.ev_meter, self.world.ev_ma)
+        site = self.world.site
+        return self._read(self.ev_meter, site.circuit_ma if self.sub_panel else self.world.ev_ma)
+
+    def measure_circuit(self):
+        """The circuit meter's reading at this moment."""
+        return self._read(self.circuit_meter, self.world.site.circuit_ma)
 
     def _read(self, meter, current):
-        meter.volts = self.world.volts
+        meter.volts = self.world.site.volts
         meter.amps_ma = [current(phase) for phase in range(3)]
         return meter
 
@@ -149,6 +160,7 @@ class LiveWorld(asyncio.DatagramProtocol):
         """Everything worth seeing, as JSON-ready values; currents in A."""
         world = self.world
         car = world.car
+        site = world.site
         contactors = world.contactors
         high, low = world.pilot_mv()
         return {
@@ -176,16 +188,19 @@ class LiveWorld(asyncio.DatagramProtocol):
             "lock": {"kind": world.lock.kind, "locked": world.lock.locked,
                      "jammed": world.lock.jammed, "pulses": world.lock.pulses},
             "led": self.led,
-            "site": {"volts": world.volts,
-                     "load_a": [value / 1000 for value in world.load_ma],
-                     "sun_a": [value / 1000 for value in world.pv_ma],
-                     "battery_a": [value / 1000 for value in world.battery_ma],
-                     "ev_a": [world.ev_ma(phase) / 1000 for phase in range(3)],
-                     "mains_a": [world.mains_ma(phase) / 1000 for phase in range(3)]},
+            "site": {"volts": site.volts,
+                     "load_a": [value / 1000 for value in site.load_ma],
+                     "sun_a": [value / 1000 for value in site.pv_ma],
+                     "battery_a": [value / 1000 for value in site.battery_ma],
+                     "circuit_load_a": [value / 1000 for value in site.circuit_load_ma],
+                     "circuit_a": [site.circuit_ma(phase) / 1000 for phase in range(3)],
+                     "ev_a": [site.ev_ma(phase) / 1000 for phase in range(3)],
+                     "mains_a": [site.mains_ma(phase) / 1000 for phase in range(3)]},
             "meter": {"on": self.meter_on, "import_wh": round(self.meter.import_wh, 1),
                       "export_wh": round(self.meter.export_wh, 1)},
             "ev_meter": {"on": self.ev_meter_on,
                          "import_wh": round(self.ev_meter.import_wh, 1)},
+            "circuit_meter": {"on": self.circuit_meter_on},
             "day": {"recorded": self.recorded, "second": int(self.day_s), "speed": self.speed},
             "board": {"temp_c": world.temp_c, "rcm": world.rcm, "rcm_fitted": world.rcm_fitted,
                       "switch": world.switch, "buttons": self.buttons, "cable": world.cable,
@@ -264,18 +279,18 @@ class LiveWorld(asyncio.DatagramProtocol):
         self._put("card", uid)
 
     def _load(self, amps):
-        values = amps if isinstance(amps, list) else [amps] * 3
-        if len(values) != 3:
-            raise BadCommand("load takes one current or three")
-        self._manual_load = [_number(value, -_AMP_LIMIT, _AMP_LIMIT) for value in values]
+        self._manual_load = _three(amps, "load")
         self.recorded = False
+
+    def _circuit(self, amps):
+        self.world.site.circuit_load_ma = _milliamps(_three(amps, "circuit"))
 
     def _sun(self, amps):
         self._manual_sun = _number(amps, 0, _AMP_LIMIT)
         self.recorded = False
 
     def _battery(self, amps):
-        self.world.battery_ma = [int(_number(amps, -_AMP_LIMIT, _AMP_LIMIT) * 1000)] * 3
+        self.world.site.battery_ma = _milliamps(_three(amps, "battery"))
 
     def _recorded(self, on=True, hour=None):
         self.recorded = _flag(on)
@@ -294,6 +309,12 @@ class LiveWorld(asyncio.DatagramProtocol):
             raise BadCommand("there is no EV meter")
         self.ev_meter_on = _flag(on)
         self._attach_ev_meter(self.ev_meter_on)
+
+    def _circuit_meter(self, on):
+        if self._attach_circuit_meter is None:
+            raise BadCommand("there is no circuit meter")
+        self.circuit_meter_on = _flag(on)
+        self._attach_circuit_meter(self.circuit_meter_on)
 
     def _button(self, which, pressed):
         if which not in BUTTONS:
@@ -336,6 +357,7 @@ class LiveWorld(asyncio.DatagramProtocol):
         "diode": _diode, "pilot": _pilot, "temperature": _temperature, "adc": _adc,
         "ev_meter": _ev_meter, "contactor": _contactor, "wiring": _wiring, "lock": _lock,
         "card": _card, "quirk": _quirk, "rcm_sensor": _rcm_sensor, "floating": _floating,
+        "circuit": _circuit, "circuit_meter": _circuit_meter,
     }
 
 
@@ -343,6 +365,18 @@ def _number(value, low, high):
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
         raise BadCommand("%r is not a number from %s to %s" % (value, low, high))
     return value
+
+
+def _three(amps, name):
+    """Currents of three phases, in A, from one number for all or one for each."""
+    values = amps if isinstance(amps, list) else [amps] * 3
+    if len(values) != 3:
+        raise BadCommand("%s takes one current or three" % name)
+    return [_number(value, -_AMP_LIMIT, _AMP_LIMIT) for value in values]
+
+
+def _milliamps(amps):
+    return [int(value * 1000) for value in amps]
 
 
 def _flag(value):

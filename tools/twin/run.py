@@ -22,6 +22,7 @@ from twin.serial_bus import SerialBus
 
 METER_ADDRESS = 10
 EV_METER_ADDRESS = 12
+CIRCUIT_METER_ADDRESS = 13
 SETTINGS = {"mains_met": "Eastron3P", "mains_adr": METER_ADDRESS, "mode": "Smart", "mains": 25,
             "max": 16, "config": "Fixed", "power_return_s": 0}
 PLUG_AFTER_S = 1.0
@@ -125,10 +126,11 @@ async def until_up(http, board):
 
 
 def wire_up(live, wanted):
-    """Fit what the settings speak of: the second contactor, the lock."""
+    """Fit what the settings speak of: the second contactor, the lock, where the EV meter sits."""
     live.command("wiring", {"second": wanted.get("contact_2", "Not present") != "Not present"})
     kind = str(wanted.get("lock", "none")).lower()
     live.command("lock", {"kind": kind if kind in KINDS else "none"})
+    live.sub_panel = wanted.get("ev_meter_role") == "Sub-panel"
 
 
 async def twin(options, data):
@@ -141,15 +143,19 @@ async def twin(options, data):
     bus = SerialBus()
     charger, meter_port = bus.join("charger"), bus.join("mains meter")
     ev_meter_port = bus.join("EV meter")
+    circuit_meter_port = bus.join("circuit meter")
     sim_port = firmware.free_udp_port()
     live = LiveWorld(sim_port, lambda on: setattr(meter_port, "attached", on), options.speed,
-                     options.car, lambda on: setattr(ev_meter_port, "attached", on))
+                     options.car, lambda on: setattr(ev_meter_port, "attached", on),
+                     lambda on: setattr(circuit_meter_port, "attached", on))
     live.recorded = options.recorded
     async with contextlib.AsyncExitStack() as stack:
         bus.start()
         stack.push_async_callback(bus.close)
         for port, slave, measure in ((meter_port, METER_ADDRESS, live.measure),
-                                     (ev_meter_port, EV_METER_ADDRESS, live.measure_ev)):
+                                     (ev_meter_port, EV_METER_ADDRESS, live.measure_ev),
+                                     (circuit_meter_port, CIRCUIT_METER_ADDRESS,
+                                      live.measure_circuit)):
             meter = MeterServer(port.path, slave, measure)
             await meter.start()
             stack.push_async_callback(meter.close)

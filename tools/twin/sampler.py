@@ -1,23 +1,36 @@
 """A meter as the firmware meets it in a scenario: when it measures, when the value arrives.
 
-Pure, times in ms, currents in mA in and dA out. Noise comes from a generator of its own, so that
+Pure, times in ms. Noise comes from a generator of its own, so that
 a run depends on nothing but its seed.
 """
+
+
+_FACTOR, _STEP, _MASK = 1103515245, 12345, 0x7FFFFFFF
+
+
+class Dice:
+    """Call it with n for a number of 0 to n - 1, the same row for each seed everywhere."""
+
+    def __init__(self, seed):
+        self._state = (seed * 2654435761 + 12345) & _MASK
+
+    def __call__(self, sides):
+        self._state = (self._state * _FACTOR + _STEP) & _MASK
+        return (self._state >> 8) % sides
 
 
 class Noise:
     """Whole numbers spread evenly over -amplitude..amplitude, the same on every interpreter."""
 
     def __init__(self, seed, amplitude):
-        self._state = (seed * 2654435761 + 12345) & 0x7FFFFFFF
+        self._dice = Dice(seed)
         self._amplitude = amplitude
 
     def next(self):
         """The next number."""
         if not self._amplitude:
             return 0
-        self._state = (self._state * 1103515245 + 12345) & 0x7FFFFFFF
-        return (self._state >> 8) % (2 * self._amplitude + 1) - self._amplitude
+        return self._dice(2 * self._amplitude + 1) - self._amplitude
 
 
 def to_da(milliamps):
@@ -56,18 +69,18 @@ class Sampler:
             soonest = self._again
         return soonest
 
-    def at(self, now, measure, more=None):
-        """Do what is due; returns [L1, L2, L3] in dA when a value arrives, else None.
+    def at(self, now, measure):
+        """Do what is due; returns the list of values when one arrives, else None.
 
-        ``measure(phase)`` gives the true current in mA at this moment, ``more()`` a list of what
-        else is measured with it and goes behind.
+        ``measure()`` gives the true values at this moment, currents in dA first; noise is added to
+        the first three.
         """
         while self._next_sample() <= now:
             self._number += 1
             if self.on and self._next_sample() > now:  # a missed measurement is not made up for
-                value = [to_da(measure(phase)) + self._noise.next() for phase in range(3)]
-                if more:
-                    value.extend(more())
+                value = measure()
+                for number in range(min(3, len(value))):
+                    value[number] += self._noise.next()
                 self._under_way.append((now + self._latency, value))
         arrived = None
         while self._under_way and self._under_way[0][0] <= now:

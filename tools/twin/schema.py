@@ -1,8 +1,7 @@
 """JSON Schema, as much of it as our own schemas use, with defaults filled in.
 
 Known keywords: type, enum, properties, required, additionalProperties, items, prefixItems,
-minItems, maxItems, minimum, maximum, exclusiveMinimum, default, and our own "not_yet": what the
-interface knows but this version cannot do, refused with that text.
+minItems, maxItems, minimum, maximum, exclusiveMinimum, default.
 """
 
 _TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
@@ -14,8 +13,6 @@ class Invalid(Exception):
 
 def fill(value, schema, where=""):
     """Return ``value`` checked against ``schema``, with the defaults of absent keys."""
-    if "not_yet" in schema and value != schema.get("default"):
-        raise Invalid("%s: %s" % (where, schema["not_yet"]))
     _check_type(value, schema, where)
     if "enum" in schema and value not in schema["enum"]:
         raise Invalid("%s: %r is none of %s"
@@ -85,8 +82,7 @@ def _array(value, schema, where):
     if len(value) < schema.get("minItems", 0):
         raise Invalid("%s: at least %d items" % (where, schema["minItems"]))
     if len(value) > schema.get("maxItems", len(value)):
-        raise Invalid("%s: at most %d items%s" % (where, schema["maxItems"],
-                                                 schema.get("too_many", "")))
+        raise Invalid("%s: at most %d items" % (where, schema["maxItems"]))
     heads = schema.get("prefixItems", [])
     rest = schema.get("items", {})
     return [fill(item, heads[i] if i < len(heads) else rest, "%s[%d]" % (where, i))

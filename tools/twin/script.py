@@ -14,18 +14,24 @@ def ms(seconds):
 
 
 class Script:
-    """What happens when: ``due`` is the moment of the next thing in ms, None after the last."""
+    """What happens when: ``due`` is the moment of the next thing in ms, None after the last.
 
-    def __init__(self, scenario, core, world, meters):
-        self._core = core
-        self._world = world
+    It acts on ``stations``, ``meters``, the samplers by the names of their events, and ``link``.
+    """
+
+    def __init__(self, scenario, stations, meters, link):
+        self._stations = stations
         self._meters = meters
+        self._link = link
         self._clock = scenario["clock"] or 0
-        self._timer = {"at": None, "stop": None, "mode": None, "daily": False}
+        self._timers = [{"at": None, "stop": None, "mode": None, "daily": False}
+                        for _ in stations]
+        self._now = 0
         agenda = []
-        for span in scenario["evses"][0]["car"]["plugged"]:
-            agenda.append([ms(span[0]), 0, self._plug, None])
-            agenda.append([ms(span[1]), 0, self._unplug, None])
+        for station, evse in zip(stations, scenario["evses"]):
+            for span in evse["car"]["plugged"]:
+                agenda.append([ms(span[0]), 0, self._plug, station])
+                agenda.append([ms(span[1]), 0, self._unplug, station])
         for number, event in enumerate(scenario["events"]):
             agenda.append([ms(event[0]), 1, self._event, (number, event)])
         order = sorted(range(len(agenda)), key=lambda i: (agenda[i][0], agenda[i][1], i))
@@ -37,55 +43,85 @@ class Script:
         return self._agenda[0][0] if self._agenda else None
 
     def act(self, now):
-        """Let happen what is due at ``now``; Stopped when the charger refuses."""
+        """Let happen what is due at ``now``; Stopped when a charger refuses."""
+        self._now = now
         while self._agenda and self._agenda[0][0] <= now:
             _, _, action, argument = self._agenda.pop(0)
             action(argument)
 
-    def _plug(self, _):
-        self._world.plug()
+    def _touch(self, station):
+        """Bring ``station`` here, and count what was before."""
+        alive = station.wake(self._now)
+        station.metrics.advance(self._now)
+        station.tally.advance(self._now)
+        return alive
 
-    def _unplug(self, _):
-        if not self._world.unplug():
-            self._world.unplug(at_car=True)  # the lock holds the other end
+    def _plug(self, station):
+        self._touch(station)
+        station.world.plug()
 
-    def command(self, name, value, where):
-        """Give the charger a command as the installer does; Stopped names ``where``."""
-        try:
-            self._core.command(name, value, "installer")
-        except Refused as problem:
-            raise Stopped("%s: %s" % (where, problem.reason)) from problem
+    def _unplug(self, station):
+        self._touch(station)
+        if not station.world.unplug():
+            station.world.unplug(at_car=True)  # the lock holds the other end
 
     def _event(self, argument):
         number, event = argument
         where = "events[%d]" % number
         kind, name = event[1], event[2]
-        if kind == "set":
-            self.command("set", (name, event[3]), where)
+        evse = events.whose(event)
+        if evse is None:
+            self._site_event(kind, name, event)
+            return
+        station = self._stations[evse]
+        alive = self._touch(station)
+        if kind == "kill":
+            station.kill(self._now)
+        elif kind == "restore":
+            station.restore(self._now)
         elif kind == "world":
-            hands.put(self._world, name, event[3])
+            hands.put(station.world, name, event[3])
         elif kind == "car":
-            hands.quirk(self._world, name, event[3])
-        elif kind == "command":
-            self._command(name, event[3], where)
+            hands.quirk(station.world, name, event[3])
+        elif not alive:
+            raise Stopped("%s: EVSE %d has no power" % (where, evse))
+        elif kind == "set":
+            command(station, "set", (name, event[3]), where)
+        else:
+            self._command(station, name, event[3], where)
+
+    def _site_event(self, kind, name, event):
+        if kind == "relay":
+            self._touch(self._stations[0])
+            self._stations[0].set_relay(name == "open")
+        elif kind == "link":
+            (self._link.cut.discard if event[3] == "on" else self._link.cut.add)(name)
         else:
             self._meters[kind].on = name == "on"
 
-    def _command(self, name, value, where):
+    def _command(self, station, name, value, where):
         if name == "access":
-            self.command(name, events.ACCESS[value], where)
+            command(station, name, events.ACCESS[value], where)
         elif name == "start" or name == "stop":
-            self._delay(name, value, where)
+            self._delay(station, name, value, where)
         else:
-            self.command(name, value, where)
+            command(station, name, value, where)
 
-    def _delay(self, name, value, where):
-        timer = self._timer
+    def _delay(self, station, name, value, where):
+        timer = self._timers[station.number]
         if type(value) is dict:
             timer.update(value)
         else:
             timer["at" if name == "start" else "stop"] = value
-        mode = timer["mode"] or self._core.settings.get("mode")
-        self.command("timer", (mode, events.moment(timer["at"], self._clock),
-                               events.moment(timer["stop"], self._clock), int(timer["daily"])),
-                     where)
+        mode = timer["mode"] or station.settings.get("mode")
+        command(station, "timer", (mode, events.moment(timer["at"], self._clock),
+                                   events.moment(timer["stop"], self._clock),
+                                   int(timer["daily"])), where)
+
+
+def command(station, name, value, where):
+    """Give the charger a command as the installer does; Stopped names ``where``."""
+    try:
+        station.core.command(name, value, "installer")
+    except Refused as problem:
+        raise Stopped("%s: %s" % (where, problem.reason)) from problem

@@ -1,34 +1,37 @@
-"""The site: house, sun, battery, contactors, pilot line, lock and the car. Pure; runs anywhere.
+"""What hangs on one charger: contactors, pilot line, lock, cable and the car. Pure; runs anywhere.
 
-Currents are mA per phase (L1, L2, L3), time is ms since the start. What the charger cannot know is
-true here: mains = load + circuit load + car + battery - sun.
+Currents are mA per phase, time is ms since the start.
 """
 
 from twin.car import UJ_PER_WH
 from twin.card import NO_CARD
 from twin.contactors import Contactors
 from twin.lock import Lock
+from twin.site import Site
 
 OPEN_MV = 12000
 PP_OPEN_MV = 3300
 PP_MV = {"none": PP_OPEN_MV, "13 A": 2600, "16 A": 1336, "32 A": 595, "63 A": 300}
 
 
+_UNKNOWN = -1  # a moment that has still to be worked out
+
+
 class World:
-    """The true state of everything outside the charger.
+    """The true state of everything one charger deals with, on ``site`` or on one of its own.
 
     The firmware's outputs go in by ``outputs`` and ``drive_lock``; time by ``advance``. Nothing
-    changes by itself before ``next_change``.
+    changes by itself before ``next_change``. ``rotation`` has for each of the charger's phases the
+    phase of the site it is connected to.
     """
 
-    def __init__(self, car, volts=230):
+    def __init__(self, car, site=None):
         self.now = 0
-        self.volts = volts
+        self.site = site or Site()
+        self.site.worlds.append(self)
+        self.number = len(self.site.worlds) - 1
         self.car = car
-        self.load_ma = [0, 0, 0]
-        self.circuit_ma = [0, 0, 0]
-        self.battery_ma = [0, 0, 0]
-        self.pv_ma = [0, 0, 0]
+        self.rotation = (0, 1, 2)
         self.duty = 65536
         self.connect = False
         self.contactors = Contactors()
@@ -43,6 +46,8 @@ class World:
         self.rcm_fitted = True
         self.switch = False
         self.card = NO_CARD
+        self._next = _UNKNOWN
+        self._amps = None
 
     @property
     def c1(self):
@@ -61,13 +66,32 @@ class World:
         self.connect = connect
         self.touch()
 
+    def power_off(self):
+        """The charger has no power: contactors drop out, the pilot line hangs loose."""
+        self.contactors.command(False, False, 0)
+        self.duty = 65536
+        self.connect = False
+        self.drive_lock(0)
+        self.touch()
+
     def touch(self):
         """Let the car see what the line and the contactors are like now."""
         self.car.see(self.duty, self.connect, self.contactors.powered(), self.now)
+        self._changed()
+
+    def quirk(self, name, value):
+        """Change a quirk of the car."""
+        self.car.quirk(name, value, self.now)
+        self._changed()
+
+    def _changed(self):
+        self._next = _UNKNOWN
+        self._amps = None
 
     def drive_lock(self, direction):
         """Drive the lock: 1 lock, -1 unlock, 0 off."""
         self.lock.drive(direction, self.now)
+        self._next = _UNKNOWN
 
     def replace_car(self, car):
         """Swap the car for another model; it starts unplugged."""
@@ -80,6 +104,7 @@ class World:
         """Plug the car in, and the cable into the socket if it was out."""
         self.in_socket = True
         self.car.plug(self.now)
+        self._changed()
 
     def unplug(self, at_car=False):
         """Unplug at the car's end, or at the socket; False when the lock holds the plug."""
@@ -88,15 +113,18 @@ class World:
                 return False
             self.in_socket = False
         self.car.unplug(self.now)
+        self._changed()
         return True
 
     def next_change(self):
         """Moment of the next change nobody commands, or None."""
-        change = self.car.next_change(self.volts)
-        bolt = self.lock.next_change()
-        if change is None or (bolt is not None and bolt < change):
-            return bolt
-        return change
+        if self._next == _UNKNOWN:
+            change = self.car.next_change(self.site.volts)
+            bolt = self.lock.next_change()
+            if change is None or (bolt is not None and bolt < change):
+                change = bolt
+            self._next = change
+        return self._next
 
     def advance(self, now):
         """Bring the world to ``now``, through every change on the way."""
@@ -104,23 +132,28 @@ class World:
             change = self.next_change()
             moment = now if change is None or change > now else change
             self.now = moment
-            self.car.step(moment, self.volts)
+            self.car.step(moment, self.site.volts)
             self.lock.step(moment)
             if change is None or change > now:
                 return
+            self._changed()
 
     def ev_ma(self, phase):
-        """Current of the car on phase 0, 1 or 2."""
+        """Current of the car on its phase 0, 1 or 2."""
         return self.car.draw_ma if self.car.uses(phase) else 0
+
+    def amps(self):
+        """Currents of the car by the phases of the site."""
+        if self._amps is None:
+            self._amps = [0, 0, 0]
+            for phase in range(3):
+                self._amps[self.rotation[phase]] = self.ev_ma(phase)
+        return self._amps
 
     def ev_meter(self):
         """[W, Wh] as a meter in the car's lines counts them."""
-        return [(self.car.power_mw(self.volts) + 500) // 1000, self.car.taken_uj // UJ_PER_WH]
-
-    def mains_ma(self, phase):
-        """True current of the grid connection; negative feeds the grid."""
-        return (self.load_ma[phase] + self.circuit_ma[phase] + self.ev_ma(phase)
-                + self.battery_ma[phase] - self.pv_ma[phase])
+        watts = (self.car.power_mw(self.site.volts) + 500) // 1000
+        return [watts, self.car.taken_uj // UJ_PER_WH]
 
     def pilot_mv(self):
         """(high, low): the pilot's voltage with the PWM high and low, in mV, on the car's side."""

@@ -13,18 +13,21 @@ function show(state) {
   showCharger(state);
 
   const site = state.site;
-  set("load", site.load_a[0]);
-  set("sun", site.sun_a[0]);
-  byId("load-out").textContent = amps(site.load_a[0]);
-  byId("sun-out").textContent = amps(site.sun_a[0]);
+  for (const [id, values] of [["load", site.load_a], ["sun", site.sun_a],
+    ["battery", site.battery_a], ["circuit", site.circuit_load_a]]) {
+    set(id, values[0]);
+    byId(id + "-out").textContent = amps(values[0]);
+  }
   check("recorded", state.day.recorded);
   set("speed", state.day.speed);
   byId("clock").textContent =
     new Date(state.day.second * 1000).toISOString().slice(11, 16);
   rows([["House", site.load_a], ["Sun", site.sun_a.map((value) => -value)],
-    ["Battery", site.battery_a], ["Car", site.ev_a], ["Mains", site.mains_a]]);
+    ["Battery", site.battery_a], ["Car", site.ev_a], ["Circuit", site.circuit_a],
+    ["Mains", site.mains_a]]);
   check("meter", state.meter.on);
   check("ev-meter", state.ev_meter.on);
+  check("circuit-meter", state.circuit_meter.on);
   showMishaps(state);
 }
 
@@ -212,11 +215,14 @@ toggle("rcm-fitted", (fitted) => command("rcm_sensor", {fitted}));
 
 slider("load", (value) => command("load", {amps: value}));
 slider("sun", (value) => command("sun", {amps: value}));
+slider("battery", (value) => command("battery", {amps: value}));
+slider("circuit", (value) => command("circuit", {amps: value}));
 toggle("recorded", (on) => command("recorded", {on}));
 choose("hour", (hour) => command("recorded", {on: true, hour: Number(hour)}));
 choose("speed", (factor) => command("speed", {factor: Number(factor)}));
 toggle("meter", (on) => command("meter", {on}));
 toggle("ev-meter", (on) => command("ev_meter", {on}));
+toggle("circuit-meter", (on) => command("circuit_meter", {on}));
 
 for (const button of document.querySelectorAll("[data-button]")) {
   hold(button, (on) => command("button", {which: button.dataset.button, pressed: on}));

@@ -1,0 +1,125 @@
+"""The limits of the group, and what is free under them."""
+
+from array import array
+
+from micropython import const
+
+from evse import reasons
+from evse.power.readings import CIRCUIT, MAINS
+from evse.power.views import NO_LIMIT
+
+_MAINS = const(0)
+_CIRCUIT = const(1)
+_MEASURED = const(2)
+_CAPACITY = const(3)
+_TOGETHER = const(4)
+_SUM = const(3)
+_NAMES = (reasons.LIMIT_MAINS, reasons.LIMIT_CIRCUIT, reasons.LIMIT_CAPACITY, reasons.LIMIT_RELAY)
+
+
+class Rooms:
+    """Room in dA on L1, L2, L3 and for their sum, and which limit leaves no more.
+
+    ``room`` (4) is what ``free`` found, less what sharing took of it. ``over`` (4) is by how much
+    the meters show a limit exceeded, negative where they do not. ``bound``: MAINS counts;
+    without it the mains meter is not looked at. ``smart``: so does the capacity.
+    """
+
+    def __init__(self, allocate, readings, params):
+        self._allocate = allocate
+        self._readings = readings
+        self._params = params
+        self._claims = array("i", (NO_LIMIT, NO_LIMIT, 0, NO_LIMIT, NO_LIMIT))
+        self._code = array("i", (0,) * 4)
+        self.room = array("i", (0,) * 4)
+        self.over = array("i", (0,) * 4)
+        self.bound = self.smart = False
+        self.protect_da = 0
+
+    def measured(self, margin=0):
+        """Count the limits that meters see, each less ``margin`` dA."""
+        params = self._params
+        claims = self._claims
+        claims[_MAINS] = params.mains_da - margin if self.bound else NO_LIMIT
+        claims[_CIRCUIT] = params.circuit_da - margin if params.circuit_meter else NO_LIMIT
+        claims[_MEASURED] = 1 if params.circuit_meter else 0
+        capacity = params.capacity_sum_da if self.bound and self.smart else NO_LIMIT
+        if self.protect_da:
+            amps = self._readings.amps[MAINS]
+            capacity = min(capacity, amps[0] + amps[1] + amps[2] - self.protect_da)
+        claims[_CAPACITY] = capacity - 3 * margin if capacity != NO_LIMIT else NO_LIMIT
+        claims[_TOGETHER] = NO_LIMIT
+
+    def promised(self, alone=True):
+        """Count the limits on what is granted; ``alone``: and no others."""
+        params = self._params
+        claims = self._claims
+        if alone:
+            claims[_MAINS] = claims[_CIRCUIT] = claims[_CAPACITY] = NO_LIMIT
+            claims[_MEASURED] = 0
+        if not params.circuit_meter:
+            claims[_CIRCUIT] = params.circuit_da
+        claims[_TOGETHER] = params.relay_sum_da
+
+    def free(self, count, drawn, grant, top, mask):
+        """Find the room for all EVSEs together, given what they draw, hold and at most draw."""
+        amps = self._readings.amps
+        self._allocate.rooms(count, self._claims, amps[MAINS], amps[CIRCUIT], drawn, grant, top,
+                             mask, self.room, self._code)
+
+    def judge(self):
+        """Compare the meters with the limits."""
+        amps = self._readings.amps
+        self._allocate.over(self._claims, amps[MAINS], amps[CIRCUIT], self.over)
+
+    def worst(self, mask):
+        """Return the dA by which any limit is exceeded that EVSEs on ``mask`` add to."""
+        worst = self.over[_SUM]
+        for phase in range(3):
+            if (mask or 7) & (1 << phase):
+                worst = max(worst, self.over[phase])
+        return worst
+
+    def missing(self, low, mask):
+        """Return how many dA per phase ``low`` is above the room that is left."""
+        phases = count(mask)
+        return max(low - self._allocate.least(self.room, mask),
+                   (low * phases - self.room[_SUM] + phases - 1) // phases)
+
+    def only_capacity(self, mask):
+        """True when no phase of ``mask`` is above its limit, only the sum."""
+        for phase in range(3):
+            if (mask or 7) & (1 << phase) and self.over[phase] > 0:
+                return False
+        return self.over[_SUM] > 0
+
+    def _tightest(self, mask):
+        """Return the number of the limit that leaves the least to EVSEs on ``mask``."""
+        slot = _SUM
+        least = self.room[_SUM] // count(mask)
+        for phase in range(3):
+            if (mask or 7) & (1 << phase) and self.room[phase] <= least:
+                slot = phase
+                least = self.room[phase]
+        return self._code[slot]
+
+    def exact(self, mask):
+        """True when what EVSEs on ``mask`` have left depends on no other loads."""
+        tightest = self._tightest(mask)
+        return tightest == 3 or (tightest == 1 and not self._params.circuit_meter)
+
+    def limit(self, mask):
+        """Return the reason code of the limit that left the least to EVSEs on ``mask``."""
+        tightest = self._tightest(mask)
+        return (reasons.LIMIT_BATTERY if tightest == 2 and self.protect_da else _NAMES[tightest])
+
+    def fifth(self, missing):
+        """True when ``missing`` dA are more than a fifth of the lowest limit of a phase."""
+        return 5 * missing > min(self._claims[_MAINS], self._claims[_CIRCUIT],
+                                 self._claims[_CAPACITY] // 3)
+
+
+def count(mask):
+    """Return how many phases are in ``mask``; 0 stands for all three."""
+    mask = mask or 7
+    return (mask & 1) + (mask >> 1 & 1) + (mask >> 2 & 1)
