@@ -148,6 +148,7 @@ class App:
         settings = self.settings
         master = None
         for which, kind, address in (("mains", "mains_met", "mains_adr"),
+                                     ("circuit", "circt_met", "circt_adr"),
                                      ("ev", "ev_meter", "ev_adr")):
             name = settings.get(kind)
             if port is None or name in ("Disabled", "API"):

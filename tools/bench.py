@@ -21,6 +21,7 @@ import time
 from array import array
 from pathlib import Path
 
+import bench_eight
 import build
 import image
 import scenario as scenarios
@@ -33,7 +34,7 @@ from twin.serial_bus import SerialBus
 
 TOOLS = Path(__file__).resolve().parent
 OUT = build.BUILD / "bench"
-NAMES = ("speed", "twin", "memory")
+NAMES = ("speed", "eight", "twin", "memory")
 
 STEP_S, STEP_WORST_S = 0.15, 0.3
 SLICE_S, PASS_SLICE_S = 1.5, 0.5
@@ -116,6 +117,13 @@ def speed(slot):
         table.add(call + " worst of one run", "S",
                   max(max(run["took"][call]) / run["unit_ns"] for run in runs),
                   "this PC's pauses included")
+    return table
+
+
+def eight(slot):
+    """What the regulator costs with all the EVSEs it can serve."""
+    table = Table()
+    bench_eight.fill(table, slot)
     return table
 
 
@@ -475,6 +483,8 @@ def main():
             for name in options.names or NAMES:
                 if name == "speed":
                     table = speed(slot)
+                elif name == "eight":
+                    table = eight(slot)
                 elif name == "twin":
                     table = asyncio.run(twin(slot, options.seconds))
                 else:

@@ -1,9 +1,10 @@
 """Runs on MicroPython: what the arithmetic of one decision for eight EVSEs costs, in each twin.
 
-The whole sequence for a mains sample, in situations drawn from a seed: plenty, shortage, a broken
-meter. ``tools/bench.py`` starts it with the .mpy tree and ``tools`` on the path.
+The whole sequence for a mains sample, in situations drawn from a seed, from plenty to shortage.
+``tools/bench_eight.py`` starts it with the .mpy tree and ``tools`` on the path.
 """
 
+import gc
 import json
 import time
 from array import array
@@ -13,7 +14,8 @@ from evse.power import allocate, allocate_native
 
 _EVSES = 8
 _SITUATIONS = 40
-_TIMES = 9
+_TOGETHER = 8  # situations timed in one go: more and others get the PC's core meanwhile
+_TIMES = 25
 
 
 class Lottery:
@@ -55,51 +57,54 @@ class _Situation:
         self.code = array("i", (0,) * 4)
         self.excess = array("i", (0,) * 4)
         self.target = array("i", (0,) * _EVSES)
-
-    def decide(self, core):
-        """The calls of one pass."""
-        core.track(_EVSES, self.mains, self.before, self.drawn, self.grant, self.moving,
-                   self.mask)
-        core.rooms(_EVSES, self.claims, self.mains, self.circuit, self.drawn, self.grant,
-                   self.top, self.mask, self.room, self.code)
-        core.over(self.claims, self.mains, self.circuit, self.excess)
-        core.rank(_EVSES, self.key, self.order)
-        core.share(_EVSES, self.order, self.low, self.high, self.mask, self.room, self.target)
-        return core.surplus(_EVSES, self.mains, 0, self.drawn, self.counted)
+        self.total = 0
+        self.shared = (self.mains, self.drawn, self.grant, self.mask, self.room, self.order)
 
     def result(self):
         """All that a pass wrote."""
-        return [list(values) for values in (self.drawn, self.room, self.code, self.excess,
-                                            self.order, self.target)]
+        return [self.total] + [list(values) for values in (
+            self.drawn, self.room, self.code, self.excess, self.order, self.target)]
 
 
-def _passes(core):
-    """Decide in all situations; returns the ns of each and what came out."""
+def _decide(core, situations):
+    """Decide in all ``situations``; returns how many ns that took."""
+    track, rooms, over = core.track, core.rooms, core.over
+    rank, share, surplus = core.rank, core.share, core.surplus
+    began = time.time_ns()
+    for it in situations:
+        mains, drawn, grant, mask, room, order = it.shared
+        track(_EVSES, mains, it.before, drawn, grant, it.moving, mask)
+        rooms(_EVSES, it.claims, mains, it.circuit, drawn, grant, it.top, mask, room, it.code)
+        over(it.claims, mains, it.circuit, it.excess)
+        rank(_EVSES, it.key, order)
+        share(_EVSES, order, it.low, it.high, mask, room, it.target)
+        it.total = surplus(_EVSES, mains, 0, drawn, it.counted)
+    return time.time_ns() - began
+
+
+def _measure(core):
+    """Return the ns of each group of situations, and what came out of all."""
     lottery = Lottery(11)
-    took, results = [], []
-    for _ in range(_SITUATIONS):
-        situation = _Situation(lottery)
-        began = time.time_ns()
-        total = situation.decide(core)
-        took.append(time.time_ns() - began)
-        results.append((total, situation.result()))
-    return took, results
+    situations = [_Situation(lottery) for _ in range(_SITUATIONS)]
+    groups = [situations[at:at + _TOGETHER] for at in range(0, _SITUATIONS, _TOGETHER)]
+    gc.collect()
+    return [_decide(core, group) for group in groups], [it.result() for it in situations]
+
+
+def _middle(runs):
+    """Return the ns of one sequence: the mean over the groups, of each the median run."""
+    return sum(sorted(group)[_TIMES // 2] for group in zip(*runs)) / _SITUATIONS
 
 
 def main():
-    """Print one line of JSON: S and the mean of each twin, in ns."""
+    """Print one line of JSON: S and the cost of a sequence in each twin, in ns."""
     plain, native = [], []
     for _ in range(_TIMES):  # in turn, so that a slow moment of this PC meets both
-        took, expected = _passes(allocate)
+        took, expected = _measure(allocate)
         plain.append(took)
-        took, results = _passes(allocate_native)
+        took, results = _measure(allocate_native)
         native.append(took)
         if results != expected:
             raise ValueError("the twins differ")
-
-    def mean(runs):
-        middles = [sorted(each)[_TIMES // 2] for each in zip(*runs)]
-        return sum(middles) / len(middles)
-
-    print(json.dumps({"unit_ns": unit_ns(25), "plain_ns": mean(plain), "native_ns": mean(native),
-                      "situations": _SITUATIONS}))
+    print(json.dumps({"unit_ns": unit_ns(25), "plain_ns": _middle(plain),
+                      "native_ns": _middle(native), "situations": _SITUATIONS}))

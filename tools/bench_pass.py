@@ -1,8 +1,8 @@
 """Runs on MicroPython: times the slices of the regulator's passes for eight EVSEs.
 
 Eight cars behind one mains meter, one circuit meter and one EV meter, in a house that leaves them
-plenty at times and too little at others; one sample a second. ``tools/bench.py`` starts it,
-several times, with the .mpy tree and ``tools`` on the path.
+plenty at times and too little at others; one sample a second. ``tools/bench_eight.py``
+starts it, several times, with the .mpy tree and ``tools`` on the path.
 """
 
 import gc

@@ -105,8 +105,8 @@ def relay(offsets):
     jobs = []
     for count in (1, 2, 3, 4):
         for mode in ("Normal", "Smart"):
-            for phases in ((1, 2, 3), (1,)):
-                jobs += [_relay(count, mode, phases, offset) for offset in offsets]
+            jobs += [_relay(count, mode, (1, 2, 3), offset) for offset in offsets]
+    jobs += [_relay(4, "Smart", (1,), offset) for offset in offsets]
     return jobs
 
 
@@ -117,7 +117,7 @@ def _relay(count, mode, phases, offset):
     opens = round(RELAY_AT + 2 * offset, 2)
     cars = [car(phases, 160, 2, plugged=[[5, 2000]]) for _ in range(count)]
     if count > 1:
-        cars[-1]["plugged"] = [[700, 2000]]
+        cars[-1]["plugged"] = [[500, 2000]]
     limit = LINK_S + 2 + 100 / 50 + 1 + STOP_S  # no meter: link, car, ramp, 1 s; and to stop some
 
     def judge(run):
@@ -129,7 +129,7 @@ def _relay(count, mode, phases, offset):
             Figure(name + ": used", "kW", run.mean(run.power_kw, opens + 120),
                    3.7 if len(phases) == 3 else 1.3, setup, least=True),
         ]
-    return Job(document(1500, settings, cars, site([10, 10, 10]), meter(2, offset),
+    return Job(document(900, settings, cars, site([10, 10, 10]), meter(2, offset),
                         events=[[opens, "relay", "open"]]), judge)
 
 
@@ -163,7 +163,7 @@ def _capacity(who, stop_min, offset):
             Figure(name + ": used before", "A", run.mean(run.used, 120, 300) / 10,
                    15.0, "one car 16 A, two 17 A", least=True),
         ]
-    return Job(document(2100, settings, cars, site(load), meter(2, offset)), judge)
+    return Job(document(1500, settings, cars, site(load), meter(2, offset)), judge)
 
 
 def together(offsets):

@@ -233,11 +233,11 @@ class Capacity:
         if self.min_w > 0:
             # MIN may go on when the quarter can bear it to its end. Else a stop for every kettle
             # would wear contactors out: half of the time that MIN could still be borne, were the
-            # house to go on as it is, passes first.
+            # house to go on as it is, passes first, and at least what cars take to go down to MIN.
             house = max(0, self._watts - self.min_w)
             bears_s = (rest - house * left) // self.min_w
             self._short_s = self._short_s + seconds if bears_s < left else 0
-            if self._short_s < min((bears_s - soon) // 2, _STRETCH_S) or not self._short_s:
+            if self._short_s <= max(soon, min((bears_s - soon) // 2, _STRETCH_S)):
                 self.stop_after_s = _NOT_NOW_S
         else:
             self._short_s = 0

@@ -24,6 +24,8 @@ FOLLOW_MS = const(7_000)
 _GOING_ON_MS = const(3_000)
 # A car may take a minute to wake; so often the time to follow is given again at its start.
 _STARTS = const(7)
+# Once only where others move too: whose steps were seen is found out by asking each alone.
+_STARTS_IN_COMPANY = const(1)
 # The smallest change that tells the car from the noise of a house.
 EVIDENCE_DA = const(10)
 # So much more or less is offered to see whether a car follows.
@@ -49,14 +51,21 @@ class Draws:
     it showed that it does not. ``deaf[i]`` is 1 while it has not answered a lowering, ``vain[i]``
     when the time of a lowering ended from which no answer could be expected. These three are
     events: ``over`` ends them.
-    ``uses[i]`` are bits 1, 2, 4 of the phases the car of EVSE ``i`` draws on, 0 while unknown.
+    ``uses[i]`` are bits 1, 2, 4 of the phases the car of EVSE ``i`` draws on, 0 while unknown;
+    ``seen[i]`` the same after one look, ``habit[i]`` those of the last car that was known.
+    ``delay_ms[i]``: so long at least it takes the car to answer, 0 while unknown.
     """
 
     def __init__(self, allocate, record):
         self._allocate = allocate
         self._record = record
         self.uses = array("i", (0,) * EVSES)
-        self._seen = array("i", (0,) * EVSES)
+        self.delay_ms = array("i", (0,) * EVSES)
+        self._quiet_ms = array("i", (0,) * EVSES)
+        self._at = array("i", (0,) * EVSES)
+        self._awake = array("i", (0,) * EVSES)
+        self.habit = array("i", (0,) * EVSES)
+        self.seen = array("i", (0,) * EVSES)
         self.likely = array("i", (0,) * (3 * EVSES))
         self.least = array("i", (0,) * (3 * EVSES))
         self.early = array("i", (0,) * (3 * EVSES))
@@ -89,7 +98,8 @@ class Draws:
     def forget(self, i):
         """The car of EVSE ``i`` is gone, or its contactors are others now."""
         self.uses[i] = 0
-        self._seen[i] = 0
+        self.delay_ms[i] = 0
+        self.seen[i] = 0
 
     def assume(self, i, draw, mask=7):
         """Take for granted that EVSE ``i`` draws ``draw`` dA on every phase of ``mask``."""
@@ -118,6 +128,8 @@ class Draws:
         else:
             self.moving[i] = UNSURE if old and self.idle(i, old, mask) else RISING
         self._starts[i] = 0
+        self._at[i] = now
+        self._quiet_ms[i] = 0
         self._sure[i] = 0
         self._deadline[i] = ticks.add(now, FOLLOW_MS)
         self._best[i] = 0
@@ -181,20 +193,25 @@ class Draws:
                 return False
         return True
 
-    def track(self, count, amps, grant, mask):
+    def track(self, count, amps, grant, mask, now):
         """Take a sample ``amps`` (3) of the meter all EVSEs are behind; then ``learn`` of each.
 
-        ``grant`` and ``mask`` are per EVSE; a mask of 0 says that the phases are not known.
+        ``grant`` and ``mask`` are per EVSE; a mask of 0 says that the phases are not known. What
+        moves before a car can have answered is not the car.
         """
-        self._allocate.track(count, amps, self._last, self.likely, grant, self.moving, mask)
         movers = 0
         for i in range(count):
+            self._awake[i] = self.moving[i]
             if self.moving[i]:
                 movers += 1
+                if not self._starts[i] and ticks.diff(now, self._at[i]) <= self.delay_ms[i]:
+                    self._awake[i] = 0
+        self._allocate.track(count, amps, self._last, self.likely, grant, self._awake, mask)
         if movers > 1:  # the meter shows the steps of all of them
             for i in range(count):
                 if self.moving[i]:
                     self._company[i] = 1
+                    self._starts[i] = min(self._starts[i], _STARTS_IN_COMPANY)
 
     def learn(self, i, amps, grant, mask, news, now):
         """Learn what EVSE ``i`` drew when the sample ``amps`` was taken.
@@ -244,7 +261,7 @@ class Draws:
 
     def _known(self, i, mask):
         if mask != self.uses[i]:
-            self.uses[i] = mask
+            self.uses[i] = self.habit[i] = mask
             for phase in range(3):
                 if not mask & (1 << phase):
                     self.likely[3 * i + phase] = 0
@@ -273,7 +290,10 @@ class Draws:
         answered = 2 * answers > asked if mask else answers > 0
         going_on = best >= self._best[i] + _PROGRESS_DA
         self._best[i] = max(best, self._best[i])
+        if asked and silent == asked:
+            self._quiet_ms[i] = ticks.diff(now, self._at[i])
         if answered and (finished or not going_on):
+            self._learn_delay(i)
             self._answered(i, amps, grant)
             self.proven[i] = 0 if self.idle(i, grant, mask or 7) else 1
         elif news and ticks.due(now, self._deadline[i]):
@@ -285,6 +305,12 @@ class Draws:
                 fell = self.moving[i] == FALLING
                 self.vain[i] = 1 if fell and not self._sure[i] else 0
                 self._unanswered(i, grant, asked > 0 and silent == asked)
+
+    def _learn_delay(self, i):
+        """It has answered, and alone: for how long had nothing been seen of it?"""
+        if not self._company[i] and not self._starts[i]:
+            known = self.delay_ms[i]
+            self.delay_ms[i] = min(known, self._quiet_ms[i]) if known else self._quiet_ms[i]
 
     def _moved(self, i, phase, amps):
         """Return the dA that EVSE ``i`` may have moved on ``phase`` since its last change."""
@@ -314,9 +340,9 @@ class Draws:
                 rest = max(0, expected - moved) if self._expected[at] > 0 else 0
                 self.likely[at] = grant - rest
         if moving == answering and not self._company[i]:  # else one of them may be the house
-            if answering == self._seen[i]:
+            if answering == self.seen[i]:
                 self._known(i, answering)
-            self._seen[i] = answering
+            self.seen[i] = answering
         if self.uses[i] and answering & ~self.uses[i]:
             self._known(i, self.uses[i] | answering)
         self.deaf[i] = 0

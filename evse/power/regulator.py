@@ -124,7 +124,7 @@ class Regulator:
                 known = fresh & (1 << self._primary)
                 amps = self._readings.amps[self._primary]
                 if known:
-                    draws.track(number, amps, fleet.grant_da, fleet.mask)
+                    draws.track(number, amps, fleet.grant_da, fleet.mask, now)
                     for i in range(number):
                         draws.learn(i, amps, fleet.grant_da[i], fleet.mask[i],
                                     self._readings.news[self._primary], now)

@@ -1,13 +1,13 @@
-"""Solar: when an EVSE starts, goes on at MIN while the sun is short, and stops.
+"""Solar: when an EVSE starts, goes on at MIN although the sun is short, and stops.
 
-Charging at MIN beside too little sun buys energy; stopping wastes the sun there is and costs a
-start later. Each EVSE has one account of that, in dA seconds. While it stands still, sun above a
-bar (a part of MIN) fills the account, and the EVSE starts when it is full. While it charges at MIN
-beside less sun than a lower bar, the shortage empties it, and the EVSE stops when it is empty or
-when the shortage has lasted for STOP. So a kettle or a small cloud stops nobody, a glimpse of sun
-starts nobody, and what is on the edge waits. Each start of a day makes the next one harder.
+Judged is the sun an EVSE could take, now and as a mean of the last minutes. It starts when both
+are above START and above the part of MIN its style asks for. It stops when the sun has been short
+for a minute and the mean went under the lower bar of its style, or when the sun was short for all
+of STOP. So a kettle or a small cloud stops nobody, a glimpse of sun starts nobody, and on the edge
+nothing happens at all. After two starts each further one of that day asks for more sun.
 
-Nobody starts at START or less, and nobody is stopped while what he leaves would start him again.
+The bars are parts of MIN on all phases of the car: with START 4 a car on three phases does not
+start for 4 A, only to buy the other 14 and to be stopped after STOP, again and again.
 """
 
 from array import array
@@ -17,21 +17,32 @@ from micropython import const
 from evse import reasons, ticks
 
 _EVSES = const(8)
-# A sample counts on for so long when no other comes; the regulator stops without a meter anyway.
+# A sample counts for so long when no other comes; after that the sun is unknown.
 _HOLD_S = const(15)
-# Off for so long is a night: the starts of the day are forgotten.
+# A start needs the mean of at least this; a stop a sun that was short for this.
+_LEAST_S = const(60)
+# Not running for so long is a night: the starts of the day are forgotten.
 _NIGHT_S = const(6 * 3600)
-_MOST_STARTS = const(6)
+_FREE_STARTS = const(2)
+_MOST_STARTS = const(10)
+# The mean is kept in this part of a dA, or small steps would be lost.
+_FINE = const(4096)
+# More than this times MIN does not count, or a short bright time would count for a long dark one.
+_CAP_PCT = const(300)
+_CAP_RUNNING_PCT = const(140)
+# The mean looks back for so long at this STOP; a longer STOP makes it slower to stop.
+_USUAL_STOP_S = const(600)
+_LEAST_SPAN_S = const(30)
 
-# For each style, as views numbers them: thrifty, balanced, greedy.
-# The sun a start needs and the sun that is enough to go on, in % of MIN.
-_START_PCT = (90, 65, 40)
-_GO_ON_PCT = (85, 55, 30)
-# What fills the account, in seconds of a sun of MIN above the bar; what empties it, in % of MIN
-# for STOP.
-_FILL_S = (120, 60, 40)
-_EMPTY_PCT = (30, 40, 30)
-_TRIM_DA = (2, 1, 0)
+# For each style as views numbers them (thrifty, balanced, greedy), in % of MIN: the sun that
+# starts, what each start after the second adds to it, the sun below which it is short, and the
+# mean below which that stops.
+_START_PCT = (87, 66, 55)
+_MORE_PCT = (15, 15, 10)
+_SHORT_PCT = (75, 55, 42)
+_STOP_PCT = (95, 70, 32)
+_SPAN_S = (500, 500, 320)
+_TRIM_DA = (0, 0, 0)
 
 
 class Sun:
@@ -47,12 +58,14 @@ class Sun:
         self._at = 0
         self._on = array("i", (0,) * _EVSES)  # the verdict
         self._running = array("i", (0,) * _EVSES)
-        self._free = array("i", (0,) * _EVSES)
+        self._sun = array("i", (0,) * _EVSES)
         self._low = array("i", (0,) * _EVSES)
-        self._held_s = array("i", (_HOLD_S,) * _EVSES)
-        self._account = array("i", (0,) * _EVSES)
-        self._short_s = array("i", (0,) * _EVSES)  # how long the sun has been too little
-        self._stop_s = array("i", (_NIGHT_S,) * _EVSES)  # since the last stop
+        self._mean = array("i", (0,) * _EVSES)
+        self._seen_s = array("i", (0,) * _EVSES)  # how long the mean has been taken
+        self._held_s = array("i", (_HOLD_S,) * _EVSES)  # age of the sample
+        self._short_s = array("i", (0,) * _EVSES)  # how long the sun has been short
+        self._rest_s = array("i", (_NIGHT_S,) * _EVSES)  # since it ran
+        self._last_s = array("i", (_NIGHT_S,) * _EVSES)  # since the last stop
         self._starts = array("i", (0,) * _EVSES)
 
     def judge(self, i, free_da, low_da, running, now):
@@ -61,28 +74,27 @@ class Sun:
         ``free_da``: what it could take without import; ``low_da``: MIN on all its phases.
         """
         self.step(now)
-        self._free[i] = free_da
-        self._low[i] = low_da
+        # What the house itself buys is not this car's.
+        sun = max(0, free_da) + self._params.import_sum_da
+        if self._held_s[i] >= _HOLD_S or low_da != self._low[i]:
+            self._low[i] = low_da
+            self._seen_s[i] = 0
+            self._short_s[i] = 0
+            self._mean[i] = min(sun, low_da * _CAP_PCT // 100) * _FINE
+        self._sun[i] = sun
         self._held_s[i] = 0
         if running and not self._running[i]:
-            self._on[i] = 1
             self._starts[i] = min(_MOST_STARTS, self._starts[i] + 1)
-            self._account[i] = self._empty(i)
             self._short_s[i] = 0
-        elif self._running[i] and not running and self._on[i]:
-            self._account[i] = self._full(i)  # something else stopped it; the sun would go on
+            self._on[i] = 1
         self._running[i] = 1 if running else 0
         if not self._on[i]:
-            if self._account[i] >= self._full(i) and free_da > self._params.start_sum_da:
-                self._begin(i)
-        elif not running:
-            if self._account[i] <= 0:
-                self._on[i] = 0  # the sun went before the car came
+            if self._begins(i, free_da):
+                self._begin(i, free_da)
         elif self._ends(i):
             self._on[i] = 0
-            self._account[i] = 0
-            self._short_s[i] = 0
-            self._stop_s[i] = 0
+            if running:
+                self._last_s[i] = 0
             self._record(reasons.SUN_STOP, i, free_da)
         return self._on[i] == 1
 
@@ -94,98 +106,103 @@ class Sun:
                 self._at = now
             return
         self._at = ticks.add(self._at, 1000 * seconds)
+        seconds = min(seconds, _NIGHT_S)
         for i in range(_EVSES):
-            self._stop_s[i] = min(_NIGHT_S, self._stop_s[i] + seconds)
-            if self._starts[i] and not self._running[i] and self._stop_s[i] >= _NIGHT_S:
-                self._starts[i] = 0
+            self._last_s[i] = min(_NIGHT_S, self._last_s[i] + seconds)
+            if self._running[i]:
+                self._rest_s[i] = 0
+            else:
+                self._rest_s[i] = min(_NIGHT_S, self._rest_s[i] + seconds)
+                if self._rest_s[i] >= _NIGHT_S:
+                    self._starts[i] = 0
             counted = min(seconds, _HOLD_S - self._held_s[i])
             if counted > 0:
                 self._held_s[i] += counted
                 self._count(i, counted)
 
-    def forget(self, i):
-        """The car of EVSE ``i`` is gone."""
-        self._on[i] = 0
-        self._running[i] = 0
-        self._account[i] = 0
-        self._short_s[i] = 0
-        self._held_s[i] = _HOLD_S
-        self._starts[i] = 0
-        self._stop_s[i] = _NIGHT_S
-
     def stopped(self, i):
         """EVSE ``i`` was stopped by something else: it needs the sun of a start again."""
         self._on[i] = 0
         self._running[i] = 0
-        self._account[i] = 0
         self._short_s[i] = 0
+
+    def forget(self, i):
+        """The car of EVSE ``i`` is gone, and with it the starts of the day."""
+        self.stopped(i)
+        self._held_s[i] = _HOLD_S
+        self._rest_s[i] = _NIGHT_S
+        self._last_s[i] = _NIGHT_S
+        self._starts[i] = 0
 
     def left_s(self, i):
         """Seconds until EVSE ``i`` is stopped if the sun stays as it is; 0 when it is not."""
         stop_s = self._params.stop_s
-        missing = self._missing(i)
-        if not (self._running[i] and self._on[i] and stop_s and missing > 0):
+        if not (stop_s and self._running[i] and self._on[i] and self._short(i)):
             return 0
-        left = min(self._account[i] // missing, stop_s - self._short_s[i])
-        return max(1, left, stop_s - self._stop_s[i])
+        left = stop_s - self._short_s[i]
+        above = self._mean[i] - self._bar(i, _STOP_PCT) * _FINE
+        fall = (self._mean[i] - self._sun[i] * _FINE) // self._span_s(i)
+        if above < 0:
+            left = 0
+        elif fall > 0:
+            left = min(left, above // fall)
+        return max(1, left, _LEAST_S - self._short_s[i], stop_s - self._last_s[i])
 
     def trim_da(self):
         """DA below the sun that the regulator aims at."""
         return _TRIM_DA[self._params.style]
 
-    # ---- the account ----
+    # ---- start and stop ----
 
-    def _begin(self, i):
+    def _begins(self, i, free_da):
+        start_da = self._params.start_sum_da
+        if free_da <= start_da or self._seen_s[i] < _LEAST_S:
+            return False
+        bar = start_da
+        if self._params.stop_s:  # who is never stopped starts as told
+            more = max(0, self._starts[i] - _FREE_STARTS) * _MORE_PCT[self._params.style]
+            bar = max(bar, self._bar(i, _START_PCT) + self._low[i] * more // 100)
+        return self._sun[i] >= bar and self._mean[i] >= bar * _FINE
+
+    def _begin(self, i, free_da):
         self._on[i] = 1
+        self._short_s[i] = 0
         for other in range(_EVSES):
-            # The others counted on the same sun.
+            # The others counted on the same sun; they look anew at what is left.
             if not self._on[other]:
-                self._account[other] = 0
-        self._record(reasons.SUN_START, i, self._free[i])
-
-    def _count(self, i, seconds):
-        """``seconds`` passed with the sun that was last seen."""
-        if self._running[i]:
-            missing = self._missing(i)
-            if missing > 0:
-                self._short_s[i] += seconds
-                self._account[i] = max(0, self._account[i] - missing * seconds)
-            else:
-                self._short_s[i] = 0
-                self._account[i] = min(self._empty(i), self._account[i] - missing * seconds)
-            return
-        gain = self._gain(i)
-        self._account[i] = max(0, min(self._full(i), self._account[i] + gain * seconds))
-
-    def _gain(self, i):
-        """DA of sun above the bar for a start, negative below it."""
-        params = self._params
-        low = self._low[i]
-        free = self._free[i]
-        gain = min(2 * low, max(0, free) + params.import_sum_da)
-        if params.stop_s:
-            gain -= low * _START_PCT[params.style] // 100
-        if free <= params.start_sum_da:
-            gain = min(gain, free - params.start_sum_da - 1)
-        return max(-low, gain)
-
-    def _missing(self, i):
-        """DA the sun is below what is enough to go on, negative above it."""
-        params = self._params
-        low = self._low[i]
-        enough = low * _GO_ON_PCT[params.style] // 100
-        return max(enough - max(0, self._free[i]) - params.import_sum_da, -low)
-
-    def _full(self, i):
-        style = self._params.style
-        return _FILL_S[style] * self._low[i] * (1 + self._starts[i])
-
-    def _empty(self, i):
-        params = self._params
-        return params.stop_s * self._low[i] // 100 * _EMPTY_PCT[params.style]
+                self._held_s[other] = _HOLD_S
+        self._record(reasons.SUN_START, i, free_da)
 
     def _ends(self, i):
         stop_s = self._params.stop_s
-        if not stop_s or self._stop_s[i] < stop_s or self._missing(i) <= 0:
+        short_s = self._short_s[i]
+        if not self._short(i) or short_s < _LEAST_S:
             return False
-        return self._account[i] <= 0 or self._short_s[i] >= stop_s
+        if not self._running[i]:
+            return True  # the sun went before the car came
+        if not stop_s or self._last_s[i] < stop_s:
+            return False
+        return short_s >= stop_s or self._mean[i] < self._bar(i, _STOP_PCT) * _FINE
+
+    # ---- the sun ----
+
+    def _bar(self, i, percent):
+        return self._low[i] * percent[self._params.style] // 100
+
+    def _short(self, i):
+        return self._sun[i] < self._bar(i, _SHORT_PCT)
+
+    def _span_s(self, i):
+        span_s = _SPAN_S[self._params.style]
+        if self._running[i] and self._params.stop_s:
+            span_s = max(_LEAST_SPAN_S, span_s * self._params.stop_s // _USUAL_STOP_S)
+        return span_s
+
+    def _count(self, i, seconds):
+        """``seconds`` passed with the sun that was last seen."""
+        self._short_s[i] = self._short_s[i] + seconds if self._short(i) else 0
+        span_s = self._span_s(i)
+        self._seen_s[i] = min(span_s, self._seen_s[i] + seconds)
+        cap = self._low[i] * (_CAP_RUNNING_PCT if self._running[i] else _CAP_PCT) // 100
+        missing = min(self._sun[i], cap) * _FINE - self._mean[i]
+        self._mean[i] += missing * seconds // max(seconds, self._seen_s[i])

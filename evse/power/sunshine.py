@@ -31,6 +31,7 @@ class Sunshine:
         self.high = array("i", (0,) * EVSES)
         self.free_da = array("i", (0,) * EVSES)
         self._room = array("i", (0,) * 4)
+        self._mask = array("i", (0,) * EVSES)
         self._share = array("i", (0,) * EVSES)
 
     def battery_da(self, now):
@@ -72,14 +73,15 @@ class Sunshine:
             if views[i].mode != SOLAR:
                 continue
             self.high[i] = self.free_da[i] = 0
-            low = fleet.low[i] * count(fleet.mask[i])
-            least = fleet.low[i] if views[i].auto else low
+            # One look at the phases is enough where a wrong one costs no more than some sun.
+            self._mask[i] = fleet.mask[i] or fleet.draws.seen[i]
+            low = fleet.low[i] * count(self._mask[i])
             if not views[i].wants or fleet.high[i] < fleet.low[i]:
                 self.sun.stopped(i)
                 continue
             running = fleet.grant_da[i] > 0 and not fleet.turns.over(i, self._params.rotation_s)
             self.free_da[i] = left
-            if self.sun.judge(i, left, least, running, now):
+            if self.sun.judge(i, left, self._least(i), running, now):
                 fleet.order[runs] = i
                 runs += 1
                 left -= low
@@ -87,13 +89,24 @@ class Sunshine:
         for phase in range(3):
             self._room[phase] = NO_LIMIT
         self._room[3] = max(needed, all_da + self._params.import_sum_da - self.sun.trim_da())
-        self._allocate.share(runs, fleet.order, fleet.low, fleet.high, fleet.mask, self._room,
+        self._allocate.share(runs, fleet.order, fleet.low, fleet.high, self._mask, self._room,
                              self._share)
         for n in range(runs):
             i = fleet.order[n]
             self.high[i] = self._share[i]
         for i in range(number):
             self._follow(i, now)
+
+    def _least(self, i):
+        """Return the sum over the phases with which EVSE ``i`` could run.
+
+        Of an unknown car it is MIN on one phase: a start shows what it uses, and is remembered.
+        """
+        fleet = self._fleet
+        known = self._mask[i] or fleet.draws.habit[i]
+        if fleet.views[i].auto or not known:
+            return fleet.low[i]
+        return fleet.low[i] * count(known)
 
     def _may_follow(self, i, less):
         """A car on its way is left alone, but for a fall that goes far beyond its own."""

@@ -242,7 +242,11 @@ class Desk:
             view.min_da = case.min
             if i in case.active:
                 view.max_da = most[i]
-        self.regulator.evses[0].override_da = case.override
+        view = self.regulator.evses[0]
+        view.override_da = case.override
+        if 0 in case.active:
+            view.max_da = case.limit("max_current")
+            view.cable_da = max(most[0], case.limit("cable_capacity"))
         if self.newcomer >= 0:
             view = self.regulator.evses[self.newcomer]
             view.wants = True

@@ -4,6 +4,7 @@ Each run is the shipped code against the world; what must hold is read off trace
 """
 
 import random
+import resource
 import sys
 from pathlib import Path
 
@@ -108,6 +109,22 @@ def test_jumping_and_stepping_give_the_same_trace(seed):
     assert len(jumped["trace"]) > 25, "a run in which nothing happens proves nothing"
     bare = scenarios.run({**document, "trace": False})
     assert all(bare[key] == jumped[key] for key in bare), "looking must not change anything"
+
+
+@pytest.mark.parametrize("count, times", [(1, 500), (8, 100)])
+def test_it_is_much_faster_than_the_clock(count, times):
+    document = scenarios.normalise({
+        "duration_s": 1800, "settings": {"mode": "Smart", "mains": 60, "circuit": 60, "max": 16},
+        "evses": crowd(count, 1800), "circuit_meter": {}, "mains_meter": {"noise_da": 3},
+        "site": {"load_da": [[20 * i, i * 37 % 90, 30, 40] for i in range(90)]}})
+
+    def worked_s():
+        return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+
+    before = worked_s()
+    scenarios.run(document)
+    # Processor time, because others may be at work beside the tests.
+    assert 1800 / (worked_s() - before) >= times
 
 
 # ---- several EVSEs ----

@@ -409,18 +409,17 @@ def test_min_goes_on_while_the_quarter_can_bear_it_and_a_while_longer():
     for _ in range(200):  # above the limit, but not above what the quarter can bear
         assert site.run(1, 5650).stop_after_s > 900
     assert capacity.limit_da * 23 < 5650
-    for _ in range(59):  # something of 2.5 kW was switched on
+    for _ in range(60):  # something of 2.5 kW was switched on
         assert site.run(1, 7900).stop_after_s > 900
     assert site.run(1, 7900).stop_after_s == 0
-    site.run(1, 1000)
-    assert capacity.stop_after_s > 900  # it fits again, and the count begins anew
-    assert site.run(59, 7900).stop_after_s > 900
+    assert site.run(1, 1000).stop_after_s > 900  # it fits again, and the count begins anew
+    assert site.run(60, 7900).stop_after_s > 900
     capacity.min_w = 0
     assert site.run(1, 3760).stop_after_s == 0
     capacity.min_w = 4140
-    assert site.run(59, 7900).stop_after_s > 900
-    # the house alone draws too much: each second counts
-    assert site.run(1, 4140 + 30_000).stop_after_s == 0
+    for _ in range(10):  # the house alone draws too much, or the car has not gone down yet
+        assert site.run(1, 20_000).stop_after_s > 900
+    assert site.run(1, 20_000).stop_after_s == 0
 
 
 def test_stopping_after_the_time_allowed_still_keeps_the_budget():
