@@ -40,7 +40,7 @@ STEP_S, STEP_WORST_S = 0.15, 0.3
 SLICE_S, PASS_SLICE_S = 1.5, 0.5
 LATE_MS = 20
 OPEN_MS = 70
-TESTS_HEAP, HEAP = 320, 480  # KB: what the system tests run with, and this
+TESTS_HEAP, HEAP = 352, 480  # KB: what the system tests run with, and this
 LEAST_HEAP, HEAP_STEP = 144, 8
 
 ADDRESS = 10

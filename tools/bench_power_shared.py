@@ -190,7 +190,7 @@ def _together(count, period, offset):
             Figure(name + ": over 100 A", "s",
                    run.over_mains_s(1000) + run.over_circuit_s(1000), 0, setup),
             Figure(name + ": used at the end", "A", run.mean(run.used, 270) / 10,
-                   0.93 * min(160 * count, 990) / 10, setup, least=True),
+                   0.91 * min(160 * count, 990) / 10, setup, least=True),
         ]
     cars = [car((1, 2, 3), 160, 1 + i % 4, plugged=[[20, 400]]) for i in range(count)]
     return Job(document(300, settings, cars, site([10, 10, 10]), meter(period, offset)), judge)

@@ -35,7 +35,6 @@ class Raising:
         self._need = array("i", (0,) * EVSES)
         self._most = array("i", (0,) * EVSES)
         self._fair = array("i", (0,) * EVSES)
-        self._first = array("i", (0,) * EVSES)
         self._step = 0
 
     def begin(self, measured, several=False):
@@ -62,31 +61,46 @@ class Raising:
                 most = min(most, self._claim(i))
             self._most[i] = max(most, self._need[i])
         if number > 1:
-            if measured:
-                rooms.measured(_MARGIN_DA)
-            rooms.promised(not measured)
-            rooms.free(number, draws.likely, fleet.grant_da, fleet.grant_da, fleet.mask)
-            self._spare(wanting)
+            self._find(fleet.draws.likely, fleet.grant_da, wanting, measured)
             self._allocate.share(wanting, fleet.order, self._need, self._most, fleet.mask,
                                  rooms.room, self._fair)
-            for n in range(wanting):
-                i = fleet.order[n]
-                if fleet.grant_da[i]:
-                    self._need[i] = fleet.grant_da[i]
-                    self._most[i] = max(self._fair[i], self._need[i])
-                elif not self._fair[i]:
-                    self._most[i] = 0
+        self._find(draws.early if several else draws.least, draws.top, wanting, measured)
+        self._find_free(wanting, number > 1)
+        self._step = self._wanted(wanting) if number > 1 else 0
+        return wanting
+
+    def _find(self, drawn, top, wanting, measured):
+        """Find the room of all together."""
+        fleet = self._fleet
+        rooms = self._rooms
         if measured:
             rooms.measured(_MARGIN_DA)
         rooms.promised(not measured)
-        rooms.free(number, draws.early if several else draws.least, fleet.grant_da, draws.top,
-                   fleet.mask)
+        rooms.free(len(fleet.views), drawn, fleet.grant_da, top, fleet.mask)
         self._spare(wanting)
-        self._holders_first(wanting)
-        self._allocate.share(wanting, self._first, self._need, self._most, fleet.mask, rooms.room,
+
+    def _find_free(self, wanting, several):
+        """Share what nobody holds: MIN of a newcomer, or what a holder gets beside its grant."""
+        fleet = self._fleet
+        room = self._rooms.room
+        for i in range(len(fleet.views)):
+            grant = fleet.grant_da[i]
+            for phase in range(3):
+                if (fleet.mask[i] or 7) & (1 << phase):
+                    room[phase] -= grant
+                    room[3] -= grant
+        for n in range(wanting):
+            i = fleet.order[n]
+            if several:
+                self._most[i] = max(self._fair[i], fleet.grant_da[i])
+            if fleet.grant_da[i]:
+                self._most[i] -= fleet.grant_da[i]
+                self._need[i] = min(self._most[i], _RISE_DA)
+        self._allocate.share(wanting, fleet.order, self._need, self._most, fleet.mask, room,
                              fleet.target)
-        self._step = self._wanted(wanting) if number > 1 else 0
-        return wanting
+        for n in range(wanting):
+            i = fleet.order[n]
+            fleet.target[i] += fleet.grant_da[i]
 
     def each(self, n, steady, now):
         """Look at the ``n``-th of those who want more."""
@@ -105,17 +119,6 @@ class Raising:
             self._admit(i, True, now)
         elif not self._share(n, now):
             fleet.give(i, max(fleet.grant_da[i], fleet.target[i]), self._why(i, 0), now)
-
-    def _holders_first(self, wanting):
-        """What others hold is not free, however important a newcomer is."""
-        fleet = self._fleet
-        at = 0
-        for hold in (True, False):
-            for n in range(wanting):
-                i = fleet.order[n]
-                if (fleet.grant_da[i] > 0) is hold:
-                    self._first[at] = i
-                    at += 1
 
     def _spare(self, wanting):
         """Ask more than MIN for a start where other loads may take what is free now."""

@@ -24,7 +24,7 @@ _LEAST_S = const(60)
 # Not running for so long is a night: the starts of the day are forgotten.
 _NIGHT_S = const(6 * 3600)
 _FREE_STARTS = const(2)
-_MOST_STARTS = const(10)
+_MOST_STARTS = const(6)
 # The mean is kept in this part of a dA, or small steps would be lost.
 _FINE = const(4096)
 # More than this times MIN does not count, or a short bright time would count for a long dark one.
