@@ -168,7 +168,8 @@ class Raising:
         i = fleet.order[n]
         grant = fleet.grant_da[i]
         fair = self._fair[i]
-        if not self._step or fair > grant - _RISE_DA:
+        least = 1 if self._step == NO_LIMIT else _RISE_DA
+        if not self._step or fair > grant - least:
             return False
         limit = self._rooms.limit(fleet.mask[i])
         if fair:
@@ -217,6 +218,8 @@ class Raising:
         limit = self._why(i, target)
         ask = eager = False
         if fleet.charging[i] and not draws.metered(i):
+            if len(fleet.views) > 1:  # what it might not use is for the others
+                target = min(target, grant + max(ASK_DA, grant - fleet.low[i]))
             if draws.proven[i]:
                 eager = True
             elif self._busy(i):

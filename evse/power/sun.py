@@ -4,7 +4,7 @@ Judged is the sun an EVSE could take, now and as a mean of the last minutes. It 
 are above START and above the part of MIN its style asks for. It stops when the sun has been short
 for a minute and the mean went under the lower bar of its style, or when the sun was short for all
 of STOP. So a kettle or a small cloud stops nobody, a glimpse of sun starts nobody, and on the edge
-nothing happens at all. After two starts each further one of that day asks for more sun.
+nothing happens at all. After two starts each further one asks for more sun.
 
 The bars are parts of MIN on all phases of the car: with START 4 a car on three phases does not
 start for 4 A, only to buy the other 14 and to be stopped after STOP, again and again.
@@ -21,8 +21,9 @@ _EVSES = const(8)
 _HOLD_S = const(15)
 # A start needs the mean of at least this; a stop a sun that was short for this.
 _LEAST_S = const(60)
-# Not running for so long is a night: the starts of the day are forgotten.
-_NIGHT_S = const(6 * 3600)
+# So long without running takes one start back.
+_FORGIVEN_S = const(45 * 60)
+_LONGEST_S = const(3600)  # no STOP is longer
 _FREE_STARTS = const(2)
 _MOST_STARTS = const(6)
 # The mean is kept in this part of a dA, or small steps would be lost.
@@ -38,7 +39,7 @@ _LEAST_SPAN_S = const(30)
 # starts, what each start after the second adds to it, the sun below which it is short, and the
 # mean below which that stops.
 _START_PCT = (87, 66, 55)
-_MORE_PCT = (15, 15, 10)
+_MORE_PCT = (20, 20, 10)
 _SHORT_PCT = (75, 55, 42)
 _STOP_PCT = (95, 70, 32)
 _SPAN_S = (500, 500, 320)
@@ -64,8 +65,8 @@ class Sun:
         self._seen_s = array("i", (0,) * _EVSES)  # how long the mean has been taken
         self._held_s = array("i", (_HOLD_S,) * _EVSES)  # age of the sample
         self._short_s = array("i", (0,) * _EVSES)  # how long the sun has been short
-        self._rest_s = array("i", (_NIGHT_S,) * _EVSES)  # since it ran
-        self._last_s = array("i", (_NIGHT_S,) * _EVSES)  # since the last stop
+        self._rest_s = array("i", (0,) * _EVSES)  # without running, since a start was forgiven
+        self._last_s = array("i", (_LONGEST_S,) * _EVSES)  # since the last stop
         self._starts = array("i", (0,) * _EVSES)
 
     def judge(self, i, free_da, low_da, running, now):
@@ -106,15 +107,13 @@ class Sun:
                 self._at = now
             return
         self._at = ticks.add(self._at, 1000 * seconds)
-        seconds = min(seconds, _NIGHT_S)
+        seconds = min(seconds, _LONGEST_S)
         for i in range(_EVSES):
-            self._last_s[i] = min(_NIGHT_S, self._last_s[i] + seconds)
-            if self._running[i]:
+            self._last_s[i] = min(_LONGEST_S, self._last_s[i] + seconds)
+            self._rest_s[i] = 0 if self._running[i] else self._rest_s[i] + seconds
+            if self._rest_s[i] >= _FORGIVEN_S:
                 self._rest_s[i] = 0
-            else:
-                self._rest_s[i] = min(_NIGHT_S, self._rest_s[i] + seconds)
-                if self._rest_s[i] >= _NIGHT_S:
-                    self._starts[i] = 0
+                self._starts[i] = max(0, self._starts[i] - 1)
             counted = min(seconds, _HOLD_S - self._held_s[i])
             if counted > 0:
                 self._held_s[i] += counted
@@ -127,11 +126,10 @@ class Sun:
         self._short_s[i] = 0
 
     def forget(self, i):
-        """The car of EVSE ``i`` is gone, and with it the starts of the day."""
+        """The car of EVSE ``i`` is gone, and with it what was counted of its starts."""
         self.stopped(i)
         self._held_s[i] = _HOLD_S
-        self._rest_s[i] = _NIGHT_S
-        self._last_s[i] = _NIGHT_S
+        self._last_s[i] = _LONGEST_S
         self._starts[i] = 0
 
     def left_s(self, i):
