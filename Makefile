@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 export TESTDATA
 
 .DEFAULT_GOAL := help
-.PHONY: help lib run test lint firmware flash deploy size bench bench-power timing \
+.PHONY: help lib run test lint firmware flash deploy size bench bench-power bench-solar timing \
 	scenario replay test-long clean
 
 help: ## this list
@@ -72,6 +72,9 @@ bench: lib/.done ## measure speed, memory and latency into build/bench/
 
 bench-power: lib/.done ## the regulation in closed loops; ARGS="--quick --only two-cars"
 	@$(PY) tools/bench_power.py $(ARGS)
+
+bench-solar: lib/.done ## days of sun in the three styles, beside what foresight would do
+	@$(PY) tools/bench_solar.py $(ARGS)
 
 timing: lib/.done ## measure every time limit of the plug into docs/timing.md
 	@$(PY) tools/timing.py $(ARGS)

@@ -324,6 +324,7 @@ class Core(Current):
         contactors.pause_ms = settings.get("c2_pause_s") * 1000
         self._load_optional(settings)
         self.configured += 1
+        self.regulate_due = self.now
         self.apply_access()
         self.ceilings(self.charger)
 

@@ -27,13 +27,13 @@ def _run(slot, call):
     return json.loads(done.stdout)
 
 
-def _passes(slot, mode):
-    """Return a list of slices in S for each pass of a run in ``mode``."""
+def _passes(slot, mode, whole):
+    """Return a list of slices in S for each pass of a run in ``mode``; of one when ``whole``."""
     runs = []
     with tempfile.TemporaryDirectory(prefix="microevse-") as name:
         path = Path(name) / "slices"
         for _ in range(RUNS):
-            unit = _run(slot, "bench_pass.main(%d, %r)" % (mode, str(path)))["unit_ns"]
+            unit = _run(slot, "bench_pass.main(%d, %r, %r)" % (mode, str(path), whole))["unit_ns"]
             runs.append([ns / unit for ns in array("I", path.read_bytes())])
     passes = [[]]
     # The runs are the same slice by slice, and the PC interrupts each at other places.
@@ -69,8 +69,8 @@ def fill(table, slot):
         table.add("core, machine code", "bytes",
                   machine_code(build.ROOT / "evse/power/allocate_native.py", folder), DEVICE)
     for mode, what in MODES:
-        passes = _passes(slot, mode)
-        wholes = [sum(each) for each in passes]
+        wholes = [each[0] for each in _passes(slot, mode, True)]
+        passes = _passes(slot, mode, False)
         setup = "8 EVSEs, %s, a sample a second, %d passes; each slice's median of %d runs" % (
             what, len(passes), RUNS)
         table.add("regulator pass of 8 median, " + what, "S", statistics.median(wholes), setup)

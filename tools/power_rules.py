@@ -13,11 +13,12 @@ from twin.car import offer_ma
 OVER_DA = 1
 OURS_DA = 3  # less than this is no draw to speak of
 METER_LIFE_S, CIRCUIT_LIFE_S, TOLD_LIFE_S = 11, 20, 11
+TICK_S = 1.05  # the regulator looks at its ceilings once a second at least
 POLL_S = 2.4  # until the master knows what a node's ceiling is now
 ROUND_DA = 0.5  # a duty is a whole number
 ABORT_S = 10
 START_ROOM_DA = 18  # MIN + 1 A, the margin of raising, and what rounding and noise hide
-SPARE_DA = 15
+SPARE_DA, SPARE_EACH_DA = 12, 4  # raising has its margin, and steps of 0.3 A for each
 REST_S = 60
 NEVER_S = 1e9
 
@@ -154,7 +155,7 @@ def grants_are_zero_or_from_min_to_max(facts):
         at = facts.grants[i]
         for start, _, row in facts.run.spans():
             grant = row[at]
-            if grant and not least <= grant <= most.most(start - (late if i else 0.05), start):
+            if grant and not least <= grant <= most.most(start - (late if i else TICK_S), start):
                 found.append("%.2f s: EVSE %d is granted %d dA, outside %d..%d"
                              % (start, i, grant, least, most.at(start)))
                 break
@@ -348,7 +349,9 @@ def it_comes_to_rest(facts):
     begin = facts.end - REST_S
     for i in range(facts.count):
         turns = [moment for moment in facts.run.grants(i) if moment >= begin]
-        if len(turns) > 2 + 2 * bool(facts.noise):
+        late = [moment for n in range(facts.count) for moment, _, _ in facts.run.changes("c1", n)
+                if moment >= begin - 30]
+        if not late and len(turns) > 2 + 2 * bool(facts.noise):
             found.append("EVSE %d turned round %d times in the last minute" % (i, len(turns)))
         if any(facts.mode(n) == "Solar" for n in range(facts.count)):
             continue  # its clocks run for minutes
@@ -383,8 +386,9 @@ def room_is_used(facts):
         grant = row[facts.grants[i]]
         if not phases or draw < grant - 3 or grant >= facts.max_da[i].at(facts.end):
             continue
-        room = _room(facts, row, i, phases, False)
-        if room > SPARE_DA + facts.noise:
+        # Which phases a car uses need not be known.
+        room = _room(facts, row, i, PHASES, False)
+        if room > SPARE_DA + SPARE_EACH_DA * facts.count + facts.noise:
             found.append("EVSE %d takes %.1f A and leaves %.1f A" % (i, draw / 10, room / 10))
     return found
 
@@ -393,6 +397,9 @@ def _room(facts, row, i, phases, at_min):
     """What is free for EVSE ``i`` on ``phases``, with ``at_min`` if all others took MIN."""
     run = facts.run
     room = NEVER_S
+    # Who was let in and has not begun may begin at any moment.
+    held = sum(row[facts.grants[n]] for n in range(facts.count)
+               if n != i and not row[facts.closed[n]])
     sums = NEVER_S
     if facts.settings.get("cap_mode") == "Fixed":
         sums = 10 * facts.settings["capacity"]
@@ -409,13 +416,14 @@ def _room(facts, row, i, phases, at_min):
             room = min(room, facts.circuit_da.at(facts.end) - run.circuit(phase)(row) + gain)
         elif facts.shared:
             granted = sum(facts.min_da if at_min and n != i else row[facts.grants[n]]
-                          for n in range(facts.count) if row[facts.grants[n]])
+                          for n in range(facts.count)
+                          if row[facts.grants[n]] and row[facts.closed[n]])
             room = min(room, facts.circuit_da.at(facts.end) - granted)
         sums += gain
     opened = facts.switched("relay", "open")
     if opened and not facts.switched("relay", "closed"):
         return 0 if at_min else -NEVER_S  # 4.2 kW are shared by rules of their own
-    return min(room, sums / len(phases))
+    return min(room, sums / len(phases)) - held
 
 
 def nothing_is_switched_wrongly(facts):

@@ -70,7 +70,8 @@ class Fleet:
         limits.optional(reasons.LIMIT_OVERRIDE, view.override_da)
         limits.optional(reasons.LIMIT_TEMPERATURE, view.temperature_da)
         limits.optional(reasons.LIMIT_METER_LOST, low if blind and normal else 0)
-        limits.optional(reasons.LIMIT_START, 0 if normal or view.charging else low)
+        starts = not view.charging and not (normal and len(self.views) == 1)
+        limits.optional(reasons.LIMIT_START, low if starts else 0)
         limits.optional(reasons.LIMIT_UNUSED, self._lend(i, low, now))
         high = limits.lowest(now, NO_LIMIT)
         if blind and not normal:

@@ -57,7 +57,7 @@ class Raising:
             fleet.order[wanting] = i
             wanting += 1
             self._need[i] = fleet.low[i]
-            if grant and number > 1:
+            if grant and measured and number > 1:
                 most = min(most, self._claim(i))
             self._most[i] = max(most, self._need[i])
         if number > 1:
@@ -136,12 +136,13 @@ class Raising:
         fleet = self._fleet
         draws = fleet.draws
         grant = fleet.grant_da[i]
-        if not fleet.charging[i] or draws.metered(i) or draws.moving[i]:
+        if not fleet.charging[i] or draws.metered(i):
             return NO_LIMIT
-        if fleet.patience.waiting[i]:
-            return grant
+        if draws.moving[i] or fleet.patience.waiting[i]:
+            return max(grant, fleet.patience.asked_from[i])
         if draws.idle(i, grant, fleet.mask[i] or 7):
-            return grant + ASK_DA
+            # It is asked downwards if there is a way down, and needs nothing for that.
+            return grant if grant - ASK_DA >= fleet.low[i] else grant + ASK_DA
         return NO_LIMIT
 
     def _wanted(self, wanting):
@@ -154,7 +155,8 @@ class Raising:
         for n in range(wanting):
             i = fleet.order[n]
             grant = fleet.grant_da[i]
-            if fleet.target[i] >= min(self._fair[i], grant + ASK_DA):
+            if (fleet.patience.asked_from[i]
+                    or fleet.target[i] >= min(self._fair[i], grant + ASK_DA)):
                 continue
             if not grant or fleet.draws.metered(i) or fleet.draws.proven[i]:
                 return NO_LIMIT

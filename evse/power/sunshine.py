@@ -64,7 +64,9 @@ class Sunshine:
         number = len(views)
         runs = needed = 0
         for i in range(number):
-            self._share[i] = 1 if views[i].mode == SOLAR and fleet.charging[i] else 0
+            # Not of one that is stopping: what it is thought to draw may have stopped already.
+            runs_on_sun = views[i].mode == SOLAR and fleet.charging[i] and fleet.grant_da[i]
+            self._share[i] = 1 if runs_on_sun else 0
         left = self._allocate.surplus(number, self._readings.amps[MAINS], self.battery_da(now),
                                       fleet.draws.likely, self._share)
         all_da = left

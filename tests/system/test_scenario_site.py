@@ -130,21 +130,21 @@ def test_it_is_much_faster_than_the_clock(count, times):
 # ---- several EVSEs ----
 
 def test_each_has_its_columns_figures_reasons_and_journal():
-    run = Run(duration_s=60, settings={"mode": "Smart", "max": 10, "mains": 80},
-              evses=crowd(3, 60), sessions=True)
+    run = Run(duration_s=90, settings={"mode": "Smart", "max": 10, "mains": 80},
+              evses=crowd(3, 90), sessions=True)
     for number in (1, 2):
         for name in ("state_%d", "reason_%d", "grant_%d_da", "limit_%d", "duty_%d", "c1_%d",
                      "ev_%d_l1_ma", "ev_%d_l2_ma", "ev_%d_l3_ma", "connect_%d", "pilot_%d_mv"):
             assert name % number in run.columns
         evse = run.evses[number]
-        assert sum(evse["reasons"].values()) == pytest.approx(60)
+        assert sum(evse["reasons"].values()) == pytest.approx(90)
         assert evse["journal"] and evse["sessions"][0]["number"] == 1
-    assert sum(run.result["reasons"].values()) == pytest.approx(180)
+    assert sum(run.result["reasons"].values()) == pytest.approx(270)
     assert run.metrics["starts"] == 3 == sum(evse["starts"] for evse in run.evses)
     assert run.metrics["kwh"] == pytest.approx(sum(evse["kwh"] for evse in run.evses), abs=2e-6)
-    assert [run.at(59)[name] for name in ("ev_l1_ma", "ev_1_l1_ma", "ev_2_l3_ma")] == [
+    assert [run.at(89)[name] for name in ("ev_l1_ma", "ev_1_l1_ma", "ev_2_l3_ma")] == [
         pytest.approx(10_000, abs=20)] * 3
-    assert run.at(59)["mains_l1_ma"] == pytest.approx(30_000, abs=60)
+    assert run.at(89)["mains_l1_ma"] == pytest.approx(30_000, abs=60)
 
 
 def test_a_node_hears_after_the_master_decided_and_within_a_cycle():
@@ -179,11 +179,11 @@ def test_events_find_their_evse():
 
 
 def test_settings_of_one_go_over_those_of_all():
-    run = Run(duration_s=60, settings={"mode": "Smart", "max": 16, "mains": 80},
-              evses=[{"car": {"plugged": [[5, 61]]}},
-                     {"settings": {"max": 7}, "car": {"plugged": [[5, 61]]}}])
-    assert run.at(59)["ev_l1_ma"] == pytest.approx(16000, abs=20)
-    assert run.at(59)["ev_1_l1_ma"] == pytest.approx(7000, abs=20)
+    run = Run(duration_s=90, settings={"mode": "Smart", "max": 16, "mains": 80},
+              evses=[{"car": {"plugged": [[5, 91]]}},
+                     {"settings": {"max": 8}, "car": {"plugged": [[5, 91]]}}])
+    assert run.at(89)["ev_l1_ma"] == pytest.approx(16000, abs=20)
+    assert run.at(89)["ev_1_l1_ma"] == pytest.approx(8000, abs=20)
 
 
 def test_the_wiring_turns_the_phases():
@@ -259,6 +259,16 @@ def test_a_node_comes_back_when_the_line_does():
               evses=crowd(2, 160), events=[[50, "link", 1, "off"], [90, "link", 1, "on"]])
     assert run.at(89)["c1_1"] == 0
     assert next(moment for moment, closed in run.column("c1_1", 90) if closed) < 105
+
+
+def test_the_nodes_come_back_with_their_master():
+    run = Run(duration_s=160, settings={"mode": "Smart", "max": 16, "mains": 80,
+                                        "power_return_s": 0},
+              evses=crowd(3, 160), events=[[50, "kill", 0], [80, "restore", 0]])
+    assert [run.at(79)[name] for name in ("c1", "c1_1", "c1_2")] == [0, 0, 0]
+    assert run.at(79)["grant_1_da"] == 0, "nobody is there to grant anything"
+    assert [run.at(159)[name] for name in ("c1", "c1_1", "c1_2")] == [1, 1, 1]
+    assert [evse["starts"] for evse in run.evses] == [2, 2, 2]
 
 
 # ---- meters, battery, relay ----
