@@ -62,7 +62,6 @@ class Group:
             view.max_da = 320
             view.wants = i != absent
         self.last = [0] * number  # what each may draw until its contactor is open
-        self.held = [0, 0, 0, 0]
 
     @property
     def grants(self):
@@ -113,33 +112,39 @@ class Group:
 
     def update(self):
         """One pass; what is promised is looked at after each of its slices."""
-        before = self.promised()
+        self.note()
+        before = list(self.last)
         wait = 0
         for _ in range(100):
             wait = self.regulator.update(self.now)
+            self.note()
             self.watch(before)
             if wait:
                 break
         assert 1 <= wait <= 1000
 
-    def promised(self):
-        """Sums of what was granted to each phase and together, stopping EVSEs included."""
-        sums = [0, 0, 0, 0]
+    def note(self):
+        """Note what each EVSE may draw: one that stops, its last grant until it is open."""
         for i, view in enumerate(self.regulator.evses):
             grant = self.regulator.grant_da[i]
             self.last[i] = grant if grant or not view.charging else self.last[i]
-            for phase in range(3):
-                if (view.phases or 7) & (1 << phase):
-                    sums[phase] += self.last[i]
-                    sums[3] += self.last[i]
-        return sums
 
     def watch(self, before):
         """Nobody gets a promise that the circuit or the relay cannot keep."""
         limits = [NO_LIMIT if self.params.circuit_meter else self.params.circuit_da] * 3
         limits.append(self.params.relay_sum_da)
-        for was, now, limit in zip(before, self.promised(), limits):
+        for was, now, limit in zip(self.sums(before), self.sums(self.last), limits):
             assert now <= max(was, limit)
+
+    def sums(self, held):
+        """Sums on each phase and of all, as far as it is known which phases the cars use."""
+        sums = [0, 0, 0, 0]
+        for i in range(self.number):
+            for phase in range(3):
+                if (self.regulator._fleet.mask[i] or 7) & (1 << phase):
+                    sums[phase] += held[i]
+                    sums[3] += held[i]
+        return sums
 
 
 def play(now, number, meters, modes, steps, absent=None):

@@ -300,7 +300,7 @@ def test_rows_of_the_group():
     group.heard(3, True, False, 0, 160, 0, bench.now)
     bench.run(3000)
     assert list(bench.status.evse_rows())[1] == (
-        3, "Normal", True, False, 160, "waits for the car", "MAX", False)
+        3, "Normal", True, False, 60, "waits for the car", "start of session", False)
     group.heard(3, True, True, 0, 160, 0, bench.now)
     assert list(bench.status.evse_rows())[1][5] == "charging"
     group.heard(3, False, False, 0, 160, 0, bench.now)
