@@ -41,7 +41,8 @@ run: lib/.done ## firmware and simulated world; ARGS="--headless --auto ..."
 test: lint ## lint, then all tests; ARGS="-k pilot" for some
 	@$(PY) -m pytest $(if $(ARGS),$(ARGS),--cov --cov-report=term-missing:skip-covered)
 
-test-long: lib/.done ## 5,000 random closed loops; ARGS="FIRST_SEED HOW_MANY"
+test-long: lib/.done ## 5,000 random closed loops, all vectors; ARGS="FIRST_SEED HOW_MANY"
+	@TEST_LONG=1 $(PY) -m pytest tests/property/test_power_vectors.py
 	@$(PY) tools/power_cases.py $(ARGS)
 
 lint: lib/.done typings/.done ## ruff, the compiler and pyright

@@ -276,5 +276,5 @@ class Raising:
         if grant - ASK_DA >= fleet.low[i]:
             fleet.give(i, grant - ASK_DA, self._why(i, target), now)
             fleet.patience.asked_from[i] = grant
-        elif target >= grant + ASK_DA:
-            fleet.give(i, grant + ASK_DA, self._why(i, target), now)
+        elif target >= min(grant + ASK_DA, high):
+            fleet.give(i, min(grant + ASK_DA, high), self._why(i, target), now)
