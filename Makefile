@@ -10,7 +10,7 @@ export TESTDATA
 
 .DEFAULT_GOAL := help
 .PHONY: help lib run test lint firmware flash deploy size bench bench-power bench-solar timing \
-	scenario replay test-long clean
+	scenario replay pictures test-long clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -85,6 +85,9 @@ scenario: lib/.done ## closed loop on simulated time: FILE=x.json OUT=r.json, or
 
 replay: lib/.done ## recorded days through the firmware: FILE=x.csv OUT=r.json
 	@$(PY) tools/replay.py $(FILE) $(OUT) $(ARGS)
+
+pictures: lib/.done ## draw the pictures of docs/regulation.md from real runs
+	@$(PY) tools/pictures.py $(ARGS)
 
 clean: ## remove everything that was built or installed
 	@rm -rf build typings .pytest_cache .hypothesis .coverage

@@ -72,7 +72,7 @@ def main(source, place):
     with open(source) as file:
         scenario = json.load(file)
     loop = Loop(scenario, False)
-    core = loop.core
+    core = loop.master.core
     room = int(scenario["duration_s"] * 100) + 100
     watches = {}
     for owner, name, method, timed in (

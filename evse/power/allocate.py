@@ -107,6 +107,19 @@ def over(claims, mains, circuit, out):
     out[3] = max(-EDGE, min(EDGE, total)) - max(-EDGE, min(EDGE, claims[3]))
 
 
+def reach(count, drawn, charging, top, mask, out):
+    """Put into ``out``, laid out as ``drawn``, the most that the EVSEs may draw at this moment.
+
+    That is ``top`` on the phases of those where ``charging`` is 1, and never less than ``drawn``.
+    """
+    for i in range(count):
+        for phase in range(3):
+            at = 3 * i + phase
+            out[at] = drawn[at]
+            if charging[i] and (mask[i] or 7) & (1 << phase):
+                out[at] = max(drawn[at], top[i])
+
+
 def rank(count, key, order):
     """Sort ``order[0:count]`` by ``key`` of each, the least first; equals keep their order."""
     for n in range(1, count):

@@ -180,6 +180,30 @@ def over(claims: ptr32, mains: ptr32, circuit: ptr32, out: ptr32):
 
 
 @micropython.viper
+def reach(count: int, drawn: ptr32, charging: ptr32, top: ptr32, mask: ptr32, out: ptr32):
+    """See ``allocate.reach``."""
+    sign = 1
+    sign <<= _SIGN_BIT
+    at = 0
+    i = 0
+    while i < count:
+        used = mask[i]
+        if not used:
+            used = 7
+        if not charging[i]:
+            used = 0
+        end = at + 3
+        while at < end:
+            value = (drawn[at] ^ sign) - sign
+            if used & 1 and value < top[i]:
+                value = top[i]
+            out[at] = value
+            used >>= 1
+            at += 1
+        i += 1
+
+
+@micropython.viper
 def rank(count: int, key: ptr32, order: ptr32):
     """See ``allocate.rank``."""
     sign = 1

@@ -141,6 +141,10 @@ class Fleet:
                 return True
         return False
 
+    def starts(self, i):
+        """True while the car of EVSE ``i`` was given current and is about to take it."""
+        return self.grant_da[i] > 0 and not self.charging[i] and self.turns.young(i)
+
     def give(self, i, da, code, now):
         """Grant ``da``; the reason is the ceiling that was reached, or else ``code``."""
         if da == self.high[i]:

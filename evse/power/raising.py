@@ -35,6 +35,7 @@ class Raising:
         self._need = array("i", (0,) * EVSES)
         self._most = array("i", (0,) * EVSES)
         self._fair = array("i", (0,) * EVSES)
+        self._before = array("i", (0,) * EVSES)
         self._step = 0
 
     def begin(self, measured, several=False):
@@ -50,6 +51,7 @@ class Raising:
         wanting = 0
         for n in range(number):
             i = fleet.turns.order[n]
+            self._before[i] = draws.moving[i]
             grant = fleet.grant_da[i]
             most = self._sun.top(i)
             if not fleet.may_have(i) or not most:
@@ -198,12 +200,15 @@ class Raising:
             fleet.patience.asked_from[i] = 0
             fleet.give(i, min(self._sun.top(i), fleet.target[i]), limit, now)
 
-    def _busy(self, i):
-        """True while another car moves from whose steps those of ``i`` could not be told."""
-        draws = self._fleet.draws
-        for other in range(len(self._fleet.views)):
-            if (other != i and draws.moving[other]
-                    and not (draws.metered(i) and draws.metered(other))):
+    def _busy(self, i, moving):
+        """True while another car moves, or may soon, from whose steps its own cannot be told.
+
+        Those who answered the same sample may go on together.
+        """
+        fleet = self._fleet
+        for other in range(len(fleet.views)):
+            if other != i and not fleet.draws.metered(other) and (
+                    moving[other] or fleet.starts(other)):
                 return True
         return False
 
@@ -222,10 +227,10 @@ class Raising:
         if fleet.charging[i] and not draws.metered(i):
             if len(fleet.views) > 1:  # what it might not use is for the others
                 target = min(target, grant + max(ASK_DA, grant - fleet.low[i]))
+            if self._busy(i, self._before if draws.proven[i] else draws.moving):
+                return
             if draws.proven[i]:
                 eager = True
-            elif self._busy(i):
-                return
             elif draws.idle(i, grant, fleet.mask[i] or 7):
                 self._nudge(i, high, now)
                 return

@@ -10,6 +10,8 @@ from evse.power.views import FAIR, NODE_ORDER, SOLAR, SOLAR_FIRST
 
 # Who has just begun is not sent away for another, except by a limit.
 _MIN_ON_S = const(300)
+# A car that was given current takes so long, or is in no hurry.
+_STARTING_S = const(15)
 _CLASS = const(4_000_000)
 _HALF = const(1_000_000)
 _LAST_S = const(999_999)
@@ -70,6 +72,10 @@ class Turns:
             self.order[i] = i
             self._key[i] = self._rank(i, evses[i], grant[i] > 0, order, rotation_s)
         self._allocate.rank(count, self._key, self.order)
+
+    def young(self, i):
+        """True while EVSE ``i`` has only just been given current."""
+        return self._on[i] < _STARTING_S
 
     def over(self, i, rotation_s):
         """True when EVSE ``i`` has had its turn."""

@@ -161,14 +161,16 @@ def test_the_native_core_in_32_bits_does_the_same(data):
                        ints(top), ints(mask), free, code)
         names["over"](ints(claims), ints(mains), ints(circuit), out)
         names["rank"](count, ints(key), ranked)
+        most = ints([7] * 24)
+        names["reach"](count, ints(drawn), ints(counted), ints(top), ints(mask), most)
         served = names["share"](count, ints(order), ints(low), ints(high), ints(mask), left,
                                 shared)
         names["track"](count, ints([value >> 1 for value in mains]), last, moved,
                        ints([value >> 1 for value in grant]), ints(moving), ints(mask))
-        results.append((list(free), list(code), list(out), list(ranked), served, list(left),
-                        list(shared), list(last), list(moved),
+        results.append((list(most), list(free), list(code), list(out), list(ranked), served,
+                        list(left), list(shared), list(last), list(moved),
                         [names["least"](left, mask) for mask in range(8)],
                         names["surplus"](count, ints(mains), battery, ints(drawn),
                                          ints(counted))))
     assert results[0] == results[1]
-    assert all(-EDGE <= value <= EDGE for value in (*results[0][0], results[0][-1]))
+    assert all(-EDGE <= value <= EDGE for value in (*results[0][1], results[0][-1]))

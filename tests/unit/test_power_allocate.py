@@ -158,6 +158,14 @@ def test_over():
             assert tuple(out) == expected, (twin.__name__, claims, mains, circuit, out)
 
 
+def test_reach():
+    for twin in TWINS:
+        out = ints((9,) * 12)
+        twin.reach(3, ints((10, 70, -5, 60, 60, 0, 90, -9, 5)), ints((1, 0, 1)),
+                   ints((60, 320, BIG)), ints((0, ALL, L2)), out)
+        assert tuple(out) == (60, 70, 60, 60, 60, 0, 90, BIG, 5, 9, 9, 9), (twin.__name__, out)
+
+
 def test_rank():
     for twin in TWINS:
         for key, order, expected in RANKS:
@@ -266,8 +274,11 @@ def test_the_twins_agree():
             twin.rooms(count, claims, amps, circuit, drawn, told, top, mask, free, code)
             twin.over(claims, amps, circuit, out)
             twin.rank(count, key, ranked)
-            results.append((served, list(left), list(grant), list(used), list(before), list(free),
-                            list(code), list(out), list(ranked), twin.least(left, mask[0]),
+            most = ints((9,) * 24)
+            twin.reach(count, drawn, counted, top, mask, most)
+            results.append((list(most), served, list(left), list(grant), list(used),
+                            list(before), list(free), list(code), list(out), list(ranked),
+                            twin.least(left, mask[0]),
                             twin.surplus(count, amps, battery, drawn, counted)))
             for i in order[:count]:
                 assert grant[i] == 0 or low[i] <= grant[i] <= high[i]
@@ -281,6 +292,7 @@ def test_nothing_is_allocated():
     top, moving, mask, key = some(8, 0, 320), some(8, 0, 2), some(8, 0, 7), some(8, -3, 3)
     low, high, order = some(8, 60, 80), some(8, 60, 320), ints(range(8))
     room, code, out, target = ints((0,) * 4), ints((0,) * 4), ints((0,) * 4), ints((0,) * 8)
+    most = ints((0,) * 24)
     lock = getattr(micropython, "heap_lock", None)
     for twin in TWINS:
         if lock:
@@ -290,6 +302,7 @@ def test_nothing_is_allocated():
             twin.over(claims, amps, circuit, out)
             twin.rooms(8, claims, amps, circuit, drawn, grant, top, mask, room, code)
             twin.rank(8, key, order)
+            twin.reach(8, drawn, moving, top, mask, most)
             twin.least(room, 7)
             twin.share(8, order, low, high, mask, room, target)
             twin.surplus(8, amps, -30, drawn, moving)
