@@ -75,6 +75,7 @@ class Draws:
         self.refused = array("i", (0,) * EVSES)
         self.deaf = array("i", (0,) * EVSES)
         self.vain = array("i", (0,) * EVSES)
+        self._events = (self.proven, self.refused, self.vain)
         self._deadline = array("i", (0,) * EVSES)
         self._best = array("i", (0,) * EVSES)
         self._starts = array("i", (0,) * EVSES)
@@ -178,14 +179,6 @@ class Draws:
             most = max(most, self._meter[at], self._before[at])
         return most
 
-    def at_most(self, i, charging, mask, out):
-        """Put into ``out``, laid out as ``likely``, what EVSE ``i`` may draw at this moment."""
-        for phase in range(3):
-            at = 3 * i + phase
-            out[at] = self.likely[at]
-            if charging and mask & (1 << phase):
-                out[at] = max(out[at], self.top[i])
-
     def idle(self, i, grant, mask):
         """True when EVSE ``i`` is thought to leave part of its ``grant`` unused on every phase."""
         for phase in range(3):
@@ -226,24 +219,28 @@ class Draws:
                 self._watch_meter(i, grant, mask or 7, now)
             else:
                 self._watch_mains(i, amps, grant, mask, news, now)
+        likely = self.likely
+        early = self.early
+        least = self.least
+        metered = self._metered[i]
         for at in range(3 * i, 3 * i + 3):
-            self.early[at] = self.least[at]
-            least = min(self.likely[at], grant)
-            if self._metered[i]:
-                least = min(least, self._meter[at], self._before[at])
-            self.least[at] = least
-            self.early[at] = min(self.early[at], least)
+            sure = likely[at] if likely[at] < grant else grant
+            if metered:
+                sure = min(sure, self._meter[at], self._before[at])
+            early[at] = least[at] if least[at] < sure else sure
+            least[at] = sure
 
     def rest(self, i, grant, mask, now):
         """No meter sees EVSE ``i``: in time it does what it is told."""
         if self.moving[i] and ticks.due(now, self._deadline[i]):
             self.assume(i, grant, mask)
 
-    def over(self, i):
+    def over(self, count):
         """The sample has been acted on."""
-        self.proven[i] = 0
-        self.refused[i] = 0
-        self.vain[i] = 0
+        for events in self._events:
+            if any(events):
+                for i in range(count):
+                    events[i] = 0
 
     def _take_meter(self, i):
         used = idle = 0

@@ -27,7 +27,9 @@ class Limits:
         Returns False when all places are taken by other codes.
         """
         slot = 0
-        while slot < self._used and self._code[slot] != code:
+        codes = self._code
+        used = self._used
+        while slot < used and codes[slot] != code:
             slot += 1
         if slot == _SIZE:
             return False
@@ -42,15 +44,16 @@ class Limits:
         """Set the ceiling named ``code`` to ``da``; 0 withdraws it."""
         if da:
             self.claim(code, da)
-        else:
-            self.withdraw(code)
+            return
+        codes = self._code
+        for slot in range(self._used):
+            if codes[slot] == code:
+                self._remove(slot)
+                return
 
     def withdraw(self, code):
         """Remove the ceiling named ``code``, if there is one."""
-        for slot in range(self._used):
-            if self._code[slot] == code:
-                self._remove(slot)
-                return
+        self.optional(code, 0)
 
     def lowest(self, now, otherwise):
         """Return the lowest ceiling in dA, ``otherwise`` when nobody claims.
@@ -58,16 +61,18 @@ class Limits:
         Claims whose time is over are dropped. Among equals the one claimed first wins.
         """
         best = otherwise
-        self.winner = 0
-        slot = 0
+        winner = slot = 0
+        ceilings = self._da
+        ends = self._until
         while slot < self._used:
-            if self._until[slot] != _NEVER and ticks.due(now, self._until[slot]):
+            if ends[slot] != _NEVER and ticks.due(now, ends[slot]):
                 self._remove(slot)
                 continue
-            if self._da[slot] < best or (self._da[slot] == best and not self.winner):
-                best = self._da[slot]
-                self.winner = self._code[slot]
+            if ceilings[slot] < best or (ceilings[slot] == best and not winner):
+                best = ceilings[slot]
+                winner = self._code[slot]
             slot += 1
+        self.winner = winner
         return best
 
     def da(self, code):

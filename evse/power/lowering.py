@@ -28,6 +28,7 @@ class Lowering:
         self._who = array("i", (0,) * EVSES)
         self._known = self._short = False
         self._over = False
+        self._worst = 0
 
     def fit(self, now):
         """Hold what is promised to all within the limits that no meter is needed for."""
@@ -62,27 +63,26 @@ class Lowering:
         self._short = holders > self._allocate.share(
             holders, fleet.order, fleet.low, fleet.grant_da, fleet.mask, rooms.room, fleet.target)
         self._known = False
+        self._worst = 0
         return holders
 
     def end(self, now):
         """All have been looked at: was it an overload to be patient after?"""
-        fleet = self._fleet
-        worst = 0
-        for i in range(len(fleet.views)):
-            if fleet.grant_da[i]:
-                worst = max(worst, self._rooms.worst(fleet.mask[i]))
-        if worst >= _EPISODE_DA and not self._over:
-            fleet.patience.overload(now)
-        self._over = worst > 0
+        if self._worst >= _EPISODE_DA and not self._over:
+            self._fleet.patience.overload(now)
+        self._over = self._worst > 0
 
     def each(self, n, now):
         """Look at the ``n``-th of those who hold a grant."""
         fleet = self._fleet
         i = fleet.order[n]
-        if self._rooms.worst(fleet.mask[i]) > 0:
+        worst = self._rooms.worst(fleet.mask[i])
+        if worst > 0:
             self._lower(i, now)
         else:
             self._keep(i, now)
+        if fleet.grant_da[i]:
+            self._worst = max(self._worst, worst)
 
     def _holders(self, order):
         """List those with a grant in ``order``, the most important first."""
@@ -149,8 +149,8 @@ class Lowering:
         if not self._known:
             self._known = True
             number = len(fleet.views)
-            for other in range(number):
-                draws.at_most(other, fleet.charging[other], fleet.mask[other] or 7, self._most)
+            self._allocate.reach(number, draws.likely, fleet.charging, draws.top, fleet.mask,
+                                 self._most)
             rooms.free(number, self._most, fleet.grant_da, fleet.grant_da, fleet.mask)
             self._allocate.share(self._holders(self._who), self._who, fleet.low, fleet.low,
                                  fleet.mask, rooms.room, self._sure)

@@ -37,21 +37,20 @@ class Raising:
         self._fair = array("i", (0,) * EVSES)
         self._before = array("i", (0,) * EVSES)
         self._step = 0
+        self._wanting = 0
 
-    def begin(self, measured, several=False):
-        """Find what is fair and what is free; returns how many want current.
+    def begin(self, measured):
+        """Find who wants current, and what is fair; then ``free``.
 
-        ``measured`` False: no meter counts, only what is promised. ``several`` meters do not speak
-        at the same moment.
+        ``measured`` False: no meter counts, only what is promised.
         """
         fleet = self._fleet
         rooms = self._rooms
-        draws = fleet.draws
         number = len(fleet.views)
         wanting = 0
         for n in range(number):
             i = fleet.turns.order[n]
-            self._before[i] = draws.moving[i]
+            self._before[i] = fleet.draws.moving[i]
             grant = fleet.grant_da[i]
             most = self._sun.top(i)
             if not fleet.may_have(i) or not most:
@@ -66,6 +65,16 @@ class Raising:
             self._find(fleet.draws.likely, fleet.grant_da, wanting, measured)
             self._allocate.share(wanting, fleet.order, self._need, self._most, fleet.mask,
                                  rooms.room, self._fair)
+        self._wanting = wanting
+
+    def free(self, measured, several=False):
+        """Find what of it is free; returns how many want current.
+
+        ``several`` meters do not speak at the same moment.
+        """
+        draws = self._fleet.draws
+        wanting = self._wanting
+        number = len(self._fleet.views)
         self._find(draws.early if several else draws.least, draws.top, wanting, measured)
         self._find_free(wanting, number > 1)
         self._step = self._wanted(wanting) if number > 1 else 0

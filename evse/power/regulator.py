@@ -116,7 +116,10 @@ class Regulator:
                 self._gap = True
                 for i in range(number):
                     draws.rest(i, fleet.grant_da[i], fleet.mask[i], now)
-                for n in range(raising.begin(False)):
+                raising.begin(False)
+                if several:
+                    yield 0
+                for n in range(raising.free(False)):
                     raising.give_all(n, now)
                     if several:
                         yield 0
@@ -131,22 +134,29 @@ class Regulator:
                         if several:
                             yield 0
                 for n in range(lowering.begin()):
-                    lowering.each(n, now)
                     if several:
                         yield 0
+                    lowering.each(n, now)
                 lowering.end(now)
+                if several:
+                    yield 0
                 if known:
                     if self._primary == MAINS:
-                        self._sunshine.look(now)
+                        if self._sunshine.look(now):
+                            if several:
+                                yield 0
+                            self._sunshine.follow(now)
                         self.new_sun = True
                         if several:
                             yield 0
-                    for n in range(raising.begin(True, self.params.circuit_meter)):
+                    raising.begin(True)
+                    if several:
+                        yield 0
+                    for n in range(raising.free(True, self.params.circuit_meter)):
                         raising.each(n, self._is_steady(now), now)
                         if several:
                             yield 0
-                    for i in range(number):
-                        draws.over(i)
+                    draws.over(number)
             yield self._end(number, now)
 
     # ---- what is known ----
@@ -225,7 +235,7 @@ class Regulator:
             self._gap = False
             fleet = self._fleet
             for i in range(number):
-                if fleet.charging[i]:
+                if fleet.charging[i] and fleet.grant_da[i]:  # who is stopping keeps what it had
                     fleet.draws.assume(i, fleet.grant_da[i], fleet.mask[i])
 
     def _is_steady(self, now):
@@ -246,9 +256,11 @@ class Regulator:
                     expiry = ticks.add(readings.until[source], _GRACE_MS)
                     if ticks.diff(expiry, until) < 0:
                         until = expiry
+        ends = self.grant_until
+        why = self.grant_reason
         for i in range(number):
-            fleet.grant_until[i] = until
-            if self.evses[i].wants and fleet.grant_reason[i] == reasons.NONE:
+            ends[i] = until
+            if why[i] == reasons.NONE and self.evses[i].wants:
                 limit = reasons.LIMIT_SHORTAGE if fleet.paused[i] else reasons.NONE
                 fleet.grant(i, 0, limit or reasons.NO_GRANT, limit, now)
         return wait

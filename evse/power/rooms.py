@@ -33,6 +33,7 @@ class Rooms:
         self._code = array("i", (0,) * 4)
         self.room = array("i", (0,) * 4)
         self.over = array("i", (0,) * 4)
+        self._margin = array("i", (0,) * 4)
         self.bound = self.smart = False
         self.protect_da = 0
 
@@ -71,14 +72,12 @@ class Rooms:
         """Compare the meters with the limits."""
         amps = self._readings.amps
         self._allocate.over(self._claims, amps[MAINS], amps[CIRCUIT], self.over)
+        for at in range(4):
+            self._margin[at] = -self.over[at]
 
     def worst(self, mask):
         """Return the dA by which any limit is exceeded that EVSEs on ``mask`` add to."""
-        worst = self.over[_SUM]
-        for phase in range(3):
-            if (mask or 7) & (1 << phase):
-                worst = max(worst, self.over[phase])
-        return worst
+        return -min(self._allocate.least(self._margin, mask), self._margin[_SUM])
 
     def missing(self, low, mask):
         """Return how many dA per phase ``low`` is above the room that is left."""
@@ -95,12 +94,14 @@ class Rooms:
 
     def _tightest(self, mask):
         """Return the number of the limit that leaves the least to EVSEs on ``mask``."""
+        room = self.room
         slot = _SUM
-        least = self.room[_SUM] // count(mask)
+        least = room[_SUM] // count(mask)
+        mask = mask or 7
         for phase in range(3):
-            if (mask or 7) & (1 << phase) and self.room[phase] <= least:
+            if mask & (1 << phase) and room[phase] <= least:
                 slot = phase
-                least = self.room[phase]
+                least = room[phase]
         return self._code[slot]
 
     def exact(self, mask):

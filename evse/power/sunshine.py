@@ -31,6 +31,7 @@ class Sunshine:
         self.high = array("i", (0,) * EVSES)
         self.free_da = array("i", (0,) * EVSES)
         self._room = array("i", (0,) * 4)
+        self._runs = 0
         self._mask = array("i", (0,) * EVSES)
         self._share = array("i", (0,) * EVSES)
 
@@ -58,15 +59,23 @@ class Sunshine:
         return min(high, self.high[i]) if self._fleet.views[i].mode == SOLAR else high
 
     def look(self, now):
-        """Share the sun of a fresh sample among the Solar EVSEs; lower who has too much."""
+        """Who of the Solar EVSEs runs, by a fresh sample? False: there are none.
+
+        Then ``follow``.
+        """
         fleet = self._fleet
         views = fleet.views
         number = len(views)
         runs = needed = 0
+        solar = False
         for i in range(number):
-            # Not of one that is stopping: what it is thought to draw may have stopped already.
-            runs_on_sun = views[i].mode == SOLAR and fleet.charging[i] and fleet.grant_da[i]
-            self._share[i] = 1 if runs_on_sun else 0
+            self._share[i] = 0
+            if views[i].mode == SOLAR:
+                solar = True
+                # Not of one that is stopping: what it is thought to draw may have stopped already.
+                self._share[i] = 1 if fleet.charging[i] and fleet.grant_da[i] else 0
+        if not solar:
+            return False
         left = self._allocate.surplus(number, self._readings.amps[MAINS], self.battery_da(now),
                                       fleet.draws.likely, self._share)
         all_da = left
@@ -88,15 +97,22 @@ class Sunshine:
                 runs += 1
                 left -= low
                 needed += low
+        self._runs = runs
+        self._room[3] = max(needed, all_da + self._params.import_sum_da - self.sun.trim_da())
+        return True
+
+    def follow(self, now):
+        """Share the sun among those who run; lower who has too much."""
+        fleet = self._fleet
+        runs = self._runs
         for phase in range(3):
             self._room[phase] = NO_LIMIT
-        self._room[3] = max(needed, all_da + self._params.import_sum_da - self.sun.trim_da())
         self._allocate.share(runs, fleet.order, fleet.low, fleet.high, self._mask, self._room,
                              self._share)
         for n in range(runs):
             i = fleet.order[n]
             self.high[i] = self._share[i]
-        for i in range(number):
+        for i in range(len(fleet.views)):
             self._follow(i, now)
 
     def _least(self, i):

@@ -55,9 +55,7 @@ class Turns:
         if seconds <= 0:
             return
         self._second = ticks.add(self._second, 1000 * seconds)
-        somebody = False
-        for i in range(len(evses)):
-            somebody = somebody or waiting[i] == 1
+        somebody = any(waiting)
         for i in range(len(evses)):
             if grant[i]:
                 self._on[i] = min(self._on[i] + seconds, _LAST_S)
