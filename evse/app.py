@@ -45,6 +45,11 @@ _METER_MS = 1000
 _GC_BYTES = 8192  # collect after so much has been allocated: a pause of about 10 ms on the board
 
 
+def dice(spread):
+    """Return a random number from 0 to ``spread`` - 1."""
+    return int.from_bytes(os.urandom(2), "big") % spread
+
+
 class App:
     """The firmware on one board."""
 
@@ -60,9 +65,10 @@ class App:
         delay_s = 0
         if board.power_returned():
             spread = self.settings.get("power_return_s") + 1
-            delay_s = _POWER_RETURN_MIN_S + int.from_bytes(os.urandom(2), "big") % spread
+            delay_s = _POWER_RETURN_MIN_S + dice(spread)
         now = board.now()
         self.core = core = Core(self.settings, self.journal, allocate, now, delay_s)
+        core.dice = dice
         core.cards = Cards(directory + "/cards.csv")
         core.session_number = self.storage.number
         self.front = Front(board, core)

@@ -173,7 +173,7 @@ class Settings:
     def check(self, key, value):
         """Return ``value`` in the form it would be stored, or raise Refused."""
         value = check(self.spec(key), value)
-        if key == "capacity" and 0 < value < 10:
+        if key == "capacity" and value in range(1, 10):
             raise Refused("capacity is 0 (off) or 10 to 600 A", key, [0, 10, 600])
         if key == "min" and value > self._values["max"]:
             raise Refused("min must not be above max", key, [6, self._values["max"]])

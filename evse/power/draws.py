@@ -231,9 +231,11 @@ class Draws:
             least[at] = sure
 
     def rest(self, i, grant, mask, now):
-        """No meter sees EVSE ``i``: in time it does what it is told."""
+        """No meter sees EVSE ``i``: in time it does what it is told, but only open is off."""
         if self.moving[i] and ticks.due(now, self._deadline[i]):
-            self.assume(i, grant, mask)
+            if grant:
+                self.assume(i, grant, mask)
+            self._settle(i, grant)
 
     def over(self, count):
         """The sample has been acted on."""

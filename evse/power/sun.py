@@ -1,10 +1,10 @@
 """Solar: when an EVSE starts, goes on at MIN although the sun is short, and stops.
 
-Judged is the sun an EVSE could take, now and as a mean of the last minutes. It starts when both
-are above START and above the part of MIN its style asks for. It stops when the sun has been short
-for a minute and the mean went under the lower bar of its style, or when the sun was short for all
-of STOP. So a kettle or a small cloud stops nobody, a glimpse of sun starts nobody, and on the edge
-nothing happens at all. After two starts each further one asks for more sun.
+Judged is the sun an EVSE could take, now and as a mean of the last minutes. It starts when both are
+above START and above the part of MIN its style asks for, the first for a minute. It stops when
+the sun has been short for a minute and the mean went under the lower bar of its style, or when the
+sun was short for all of STOP. So a kettle or a small cloud stops nobody, a glimpse of sun starts
+nobody, and on the edge nothing happens at all. After two starts each further one asks for more sun.
 
 The bars are parts of MIN on all phases of the car: with START 4 a car on three phases does not
 start for 4 A, only to buy the other 14 and to be stopped after STOP, again and again.
@@ -19,7 +19,7 @@ from evse import reasons, ticks
 _EVSES = const(8)
 # A sample counts for so long when no other comes; after that the sun is unknown.
 _HOLD_S = const(15)
-# A start needs the mean of at least this; a stop a sun that was short for this.
+# For so long at least there must be enough for a start, or too little for a stop.
 _LEAST_S = const(60)
 # So long without running takes one start back.
 _FORGIVEN_S = const(45 * 60)
@@ -64,7 +64,8 @@ class Sun:
         self._mean = array("i", (0,) * _EVSES)
         self._seen_s = array("i", (0,) * _EVSES)  # how long the mean has been taken
         self._held_s = array("i", (_HOLD_S,) * _EVSES)  # age of the sample
-        self._short_s = array("i", (0,) * _EVSES)  # how long the sun has been short
+        # How long there has been sun enough for a start; once it shall run: too little.
+        self._spell_s = array("i", (0,) * _EVSES)
         self._rest_s = array("i", (0,) * _EVSES)  # without running, since a start was forgiven
         self._last_s = array("i", (_LONGEST_S,) * _EVSES)  # since the last stop
         self._starts = array("i", (0,) * _EVSES)
@@ -80,20 +81,21 @@ class Sun:
         if self._held_s[i] >= _HOLD_S or low_da != self._low[i]:
             self._low[i] = low_da
             self._seen_s[i] = 0
-            self._short_s[i] = 0
+            self._spell_s[i] = 0
             self._mean[i] = min(sun, low_da * _CAP_PCT // 100) * _FINE
         self._sun[i] = sun
         self._held_s[i] = 0
         if running and not self._running[i]:
             self._starts[i] = min(_MOST_STARTS, self._starts[i] + 1)
-            self._short_s[i] = 0
+            self._spell_s[i] = 0
             self._on[i] = 1
         self._running[i] = 1 if running else 0
         if not self._on[i]:
-            if self._begins(i, free_da):
+            if self._begins(i):
                 self._begin(i, free_da)
         elif self._ends(i):
             self._on[i] = 0
+            self._spell_s[i] = 0
             if running:
                 self._last_s[i] = 0
             self._record(reasons.SUN_STOP, i, free_da)
@@ -123,7 +125,7 @@ class Sun:
         """EVSE ``i`` was stopped by something else: it needs the sun of a start again."""
         self._on[i] = 0
         self._running[i] = 0
-        self._short_s[i] = 0
+        self._spell_s[i] = 0
 
     def forget(self, i):
         """The car of EVSE ``i`` is gone, and with it what was counted of its starts."""
@@ -137,14 +139,14 @@ class Sun:
         stop_s = self._params.stop_s
         if not (stop_s and self._running[i] and self._on[i] and self._short(i)):
             return 0
-        left = stop_s - self._short_s[i]
+        left = stop_s - self._spell_s[i]
         above = self._mean[i] - self._bar(i, _STOP_PCT) * _FINE
         fall = (self._mean[i] - self._sun[i] * _FINE) // self._span_s(i)
         if above < 0:
             left = 0
         elif fall > 0:
             left = min(left, above // fall)
-        return max(1, left, _LEAST_S - self._short_s[i], stop_s - self._last_s[i])
+        return max(1, left, _LEAST_S - self._spell_s[i], stop_s - self._last_s[i])
 
     def trim_da(self):
         """DA below the sun that the regulator aims at."""
@@ -152,19 +154,27 @@ class Sun:
 
     # ---- start and stop ----
 
-    def _begins(self, i, free_da):
-        start_da = self._params.start_sum_da
-        if free_da <= start_da or self._seen_s[i] < _LEAST_S:
+    def _start_da(self, i):
+        """Sun that a start needs."""
+        params = self._params
+        if not params.stop_s:  # who is never stopped starts as told
+            return params.start_sum_da
+        percent = max(0, self._starts[i] - _FREE_STARTS) * _MORE_PCT[params.style]
+        percent += _START_PCT[params.style]
+        return max(params.start_sum_da, self._low[i] * percent // 100)
+
+    def _enough(self, i):
+        exported = self._sun[i] - self._params.import_sum_da
+        return exported > self._params.start_sum_da and self._sun[i] >= self._start_da(i)
+
+    def _begins(self, i):
+        if self._spell_s[i] < _LEAST_S or not self._enough(i):
             return False
-        bar = start_da
-        if self._params.stop_s:  # who is never stopped starts as told
-            more = max(0, self._starts[i] - _FREE_STARTS) * _MORE_PCT[self._params.style]
-            bar = max(bar, self._bar(i, _START_PCT) + self._low[i] * more // 100)
-        return self._sun[i] >= bar and self._mean[i] >= bar * _FINE
+        return self._mean[i] >= self._start_da(i) * _FINE
 
     def _begin(self, i, free_da):
         self._on[i] = 1
-        self._short_s[i] = 0
+        self._spell_s[i] = 0
         for other in range(_EVSES):
             # The others counted on the same sun; they look anew at what is left.
             if not self._on[other]:
@@ -173,8 +183,8 @@ class Sun:
 
     def _ends(self, i):
         stop_s = self._params.stop_s
-        short_s = self._short_s[i]
-        if not self._short(i) or short_s < _LEAST_S:
+        short_s = self._spell_s[i]
+        if short_s < _LEAST_S or not self._short(i):
             return False
         if not self._running[i]:
             return True  # the sun went before the car came
@@ -198,7 +208,8 @@ class Sun:
 
     def _count(self, i, seconds):
         """``seconds`` passed with the sun that was last seen."""
-        self._short_s[i] = self._short_s[i] + seconds if self._short(i) else 0
+        counts = self._short(i) if self._on[i] else self._enough(i)
+        self._spell_s[i] = min(_LONGEST_S, self._spell_s[i] + seconds) if counts else 0
         span_s = self._span_s(i)
         self._seen_s[i] = min(span_s, self._seen_s[i] + seconds)
         cap = self._low[i] * (_CAP_RUNNING_PCT if self._running[i] else _CAP_PCT) // 100
