@@ -294,6 +294,8 @@ def stops_are_needed(facts):
                 continue
             if not before[facts.closed[i]] or _short(facts, before, start):
                 continue
+            if any(0 <= start - cut < TOLD_LIFE_S + 20 for cut in facts.bus_cuts()):
+                continue  # what a node that nobody hears does looks like the house
             found.append("%.2f s: EVSE %d is stopped (%s) although MIN was free"
                          % (start, i, row[why]))
     return found
@@ -377,53 +379,50 @@ def room_is_used(facts):
         if car["energy_wh"] is not None or car["plugged"][-1][1] < facts.end:
             continue
         if not row[facts.closed[i]]:
-            room = _room(facts, row, i, PHASES, True)
+            room = _room(facts, row, i, True)
             if room > facts.min_da + START_ROOM_DA + facts.noise:
                 found.append("EVSE %d waits with %.1f A free" % (i, room / 10))
             continue
         draw = facts.run.draw(i)(row)
-        phases = [phase for phase in PHASES if facts.run.draw(i, phase)(row) > OURS_DA]
         grant = row[facts.grants[i]]
-        if not phases or draw < grant - 3 or grant >= facts.max_da[i].at(facts.end):
+        if draw < max(OURS_DA, grant - 3) or grant >= facts.max_da[i].at(facts.end):
             continue
-        # Which phases a car uses need not be known.
-        room = _room(facts, row, i, PHASES, False)
+        room = _room(facts, row, i, False)
         if room > SPARE_DA + SPARE_EACH_DA * facts.count + facts.noise:
             found.append("EVSE %d takes %.1f A and leaves %.1f A" % (i, draw / 10, room / 10))
     return found
 
 
-def _room(facts, row, i, phases, at_min):
-    """What is free for EVSE ``i`` on ``phases``, with ``at_min`` if all others took MIN."""
+def _room(facts, row, i, at_min):
+    """What is free for EVSE ``i``, with ``at_min`` if all others took MIN.
+
+    Which phases a car uses need not be known: each counts on all three.
+    """
     run = facts.run
-    room = NEVER_S
-    # Who was let in and has not begun may begin at any moment.
-    held = sum(row[facts.grants[n]] for n in range(facts.count)
-               if n != i and not row[facts.closed[n]])
-    sums = NEVER_S
-    if facts.settings.get("cap_mode") == "Fixed":
-        sums = 10 * facts.settings["capacity"]
-    for phase in PHASES:
-        sums -= run.mains(phase)(row)
-    for phase in phases:
-        gain = 0
-        for n in range(facts.count):
-            draw = run.draw(n, phase)(row)
-            if at_min and n != i and draw > OURS_DA:
-                gain += max(0, draw - facts.min_da)
-        room = min(room, facts.mains_da.at(facts.end) - run.mains(phase)(row) + gain)
-        if facts.circuit_meter:
-            room = min(room, facts.circuit_da.at(facts.end) - run.circuit(phase)(row) + gain)
-        elif facts.shared:
-            granted = sum(facts.min_da if at_min and n != i else row[facts.grants[n]]
-                          for n in range(facts.count)
-                          if row[facts.grants[n]] and row[facts.closed[n]])
-            room = min(room, facts.circuit_da.at(facts.end) - granted)
-        sums += gain
-    opened = facts.switched("relay", "open")
-    if opened and not facts.switched("relay", "closed"):
+    if facts.switched("relay", "open") and not facts.switched("relay", "closed"):
         return 0 if at_min else -NEVER_S  # 4.2 kW are shared by rules of their own
-    return min(room, sums / len(phases)) - held
+    held = 0
+    for n in range(facts.count):
+        if not row[facts.closed[n]]:
+            # Who was let in and has not begun may begin at any moment.
+            held += row[facts.grants[n]] if n != i else 0
+        elif at_min and n != i:
+            held += facts.min_da
+        else:
+            held += row[facts.grants[n]]
+    room = NEVER_S
+    rest = 0
+    for phase in PHASES:
+        outside = run.mains(phase)(row) - run.draws(phase)(row)
+        rest += outside
+        room = min(room, facts.mains_da.at(facts.end) - outside)
+        if facts.circuit_meter:
+            room = min(room, facts.circuit_da.at(facts.end) - facts.beside[phase].at(facts.end))
+        elif facts.shared:
+            room = min(room, facts.circuit_da.at(facts.end))
+    if facts.settings.get("cap_mode") == "Fixed":
+        room = min(room, (10 * facts.settings["capacity"] - rest) / 3)
+    return room - held
 
 
 def nothing_is_switched_wrongly(facts):

@@ -77,7 +77,7 @@ class Raising:
         number = len(self._fleet.views)
         self._find(draws.early if several else draws.least, draws.top, wanting, measured)
         self._find_free(wanting, number > 1)
-        self._step = self._wanted(wanting) if number > 1 else 0
+        self._step = self._wanted(wanting, measured) if number > 1 else 0
         return wanting
 
     def _find(self, drawn, top, wanting, measured):
@@ -156,7 +156,7 @@ class Raising:
             return grant if grant - ASK_DA >= fleet.low[i] else grant + ASK_DA
         return NO_LIMIT
 
-    def _wanted(self, wanting):
+    def _wanted(self, wanting, measured):
         """Return by how much those who have more than is fair are lowered, 0 for not at all.
 
         A car without a meter is asked with a small step before the others give up more.
@@ -169,7 +169,7 @@ class Raising:
             if (fleet.patience.asked_from[i]
                     or fleet.target[i] >= min(self._fair[i], grant + ASK_DA)):
                 continue
-            if not grant or fleet.draws.metered(i) or fleet.draws.proven[i]:
+            if not (grant and measured) or fleet.draws.metered(i) or fleet.draws.proven[i]:
                 return NO_LIMIT
             if self._fair[i] >= grant + _RISE_DA:
                 step = ASK_DA

@@ -1,10 +1,11 @@
 """Solar: when an EVSE starts, goes on at MIN although the sun is short, and stops.
 
-Judged is the sun an EVSE could take, now and as a mean of the last minutes. It starts when both are
-above START and above the part of MIN its style asks for, the first for a minute. It stops when
-the sun has been short for a minute and the mean went under the lower bar of its style, or when the
-sun was short for all of STOP. So a kettle or a small cloud stops nobody, a glimpse of sun starts
-nobody, and on the edge nothing happens at all. After two starts each further one asks for more sun.
+Judged is the sun an EVSE could take, now and as a mean of the last minutes. It starts when the sun
+has been above START and above the part of MIN its style asks for during a minute, and the mean is,
+too. It stops when the sun has been short for a minute and the mean went under the lower bar of its
+style, or when the sun was short for all of STOP. So a kettle or a small cloud stops nobody, a
+glimpse of sun starts nobody, and on the edge nothing happens at all. After two starts each further
+one asks for more sun.
 
 The bars are parts of MIN on all phases of the car: with START 4 a car on three phases does not
 start for 4 A, only to buy the other 14 and to be stopped after STOP, again and again.

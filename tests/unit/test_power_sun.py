@@ -304,6 +304,26 @@ def test_rest_takes_starts_back():
     assert day.samples(55, 1800)
 
 
+def test_after_a_stop_one_bright_sample_starts_nobody():
+    """A meter that sees the car half way down shows sun that is not there."""
+    for style in STYLES:
+        day = Day(style).running()
+        day.samples(200, 700)
+        assert day.samples(15, HOUR)
+        assert not day.sample(90)
+        assert not day.samples(15, HOUR)
+        assert day.count(reasons.SUN_START) == 1
+
+
+def test_sun_of_a_start_must_last():
+    for style in STYLES:
+        day = Day(style)
+        for _ in range(100):
+            day.samples(150, 50)
+            day.samples(30, 10)
+        assert not day.events
+
+
 def test_gone_car_leaves_nothing():
     day = Day(THRIFTY)
     for _ in range(4):
