@@ -45,7 +45,8 @@ class Current:
         self.record = record
         self.allocate = allocate
         self.readings = Readings()
-        self.regulator = Regulator(self.readings, allocate, record)
+        number = _EVSES if settings.index("pwr_share") == _MASTER else 1
+        self.regulator = Regulator(self.readings, allocate, record, number)
         self.phases = Phases(self.regulator.params, record)
         self.capacity = None
         self.group = None
@@ -106,14 +107,14 @@ class Current:
 
     def join(self, share):
         """Become Master, node or neither."""
-        if (share == _MASTER) != (self.group is not None):
-            number = _EVSES if share == _MASTER else 1
+        number = _EVSES if share == _MASTER else 1
+        if number != len(self.regulator.evses):
             self.regulator = Regulator(self.readings, self.allocate, self.record, number)
             self.phases = Phases(self.regulator.params, self.record)
             self.group = None
-            if share == _MASTER:
-                from evse.group import Group
-                self.group = Group(self)
+        if share == _MASTER and not self.group:
+            from evse.group import Group
+            self.group = Group(self)
         self.node = max(0, share - _MASTER)
         if not self.node:
             self.regulator.limits[0].withdraw(reasons.LIMIT_SHARE)

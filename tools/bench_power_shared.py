@@ -39,8 +39,8 @@ def _two_cars(period, offset):
 
     def judge(run):
         over = max(run.peak(run.mains(phase), TWO_AT) for phase in (0, 1, 2)) - 250
-        # Down to MIN for both at the first sample; the second shows that one of them is too many.
-        first = reaction_s(period, 2, over, 50, link=LINK_S) + period + STOP_S
+        # Down to MIN for both; two samples that find them there show that one is too many.
+        first = reaction_s(period, 2, over, 50, link=LINK_S) + 2 * period + STOP_S
         operations = sum(evse["contactor_ops"] for evse in run.evses)
         setup = "11 A for 30 min, MIN 6; reference "
         return [
@@ -49,7 +49,7 @@ def _two_cars(period, offset):
             Figure(name + ": contactor operations", "", operations, 8, setup + "96"),
             Figure(name + ": above 25 A after the first reaction", "s",
                    run.over_mains_s(250, TWO_AT + first), 0,
-                   setup + "187 s; after T + one sample + 4 s to stop = %.1f s" % first),
+                   setup + "187 s; after T + two samples + 4 s to stop = %.1f s" % first),
             Figure(name + ": above 25 A", "s", run.over_mains_s(250), first, setup + "187 s"),
             Figure(name + ": aborted starts", "",
                    sum(evse["aborted_starts"] for evse in run.evses), 0, setup),
@@ -150,12 +150,12 @@ def _capacity(who, stop_min, offset):
 
     def judge(run):
         over = run.peak(run.mains_sum, 300) - 600
-        first = reaction_s(2, 2, over / 3, 50, link=LINK_S) + 2 + STOP_S
+        first = reaction_s(2, 2, over / 3, 50, link=LINK_S) + 2 * 2 + STOP_S
         allowed = 60 * stop_min + first
         setup = "66 of 60 A; reference for 30 min with CAP STOP > 0, 158 s with 0"
         return [
             Figure(name + ": above 60 A", "s", run.over_s(run.mains_sum, 600), allowed,
-                   setup + "; limit CAP STOP + T + one sample + 4 s"),
+                   setup + "; limit CAP STOP + T + two samples + 4 s"),
             Figure(name + ": above 60 A later", "s",
                    run.over_s(run.mains_sum, 600, 300 + allowed), 0, setup),
             Figure(name + ": before", "s", run.over_s(run.mains_sum, 600, 0, 300), 0,

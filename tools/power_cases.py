@@ -30,7 +30,7 @@ MINUTES_S = 600  # a batch that takes longer hangs
 
 COUNTS = (1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8)
 # Everything happens before the last CALM_S; then the site must come to rest.
-CALM_S = 140
+CALM_S = 120
 ROTATIONS = ("L2L3L1", "L3L1L2", "L1L3L2")
 
 
@@ -38,7 +38,7 @@ def case(seed):
     """The scenario of ``seed``."""
     chance = random.Random(seed)
     count = chance.choice(COUNTS)
-    busy_s = chance.choice((90, 120, 160)) if count < 4 else chance.choice((60, 80))
+    busy_s = chance.choice((60, 90, 120)) if count < 4 else chance.choice((50, 70))
     duration = busy_s + CALM_S
     solar = chance.random() < 0.3
     settings = _limits(chance, count, solar)

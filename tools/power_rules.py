@@ -127,12 +127,13 @@ class Facts:
         return moments
 
     def reaction(self, over, meter, stops):
-        """T for this site; ``stops``: somebody has to stop, which takes a second sample."""
+        """T for this site; ``stops``: somebody has to stop, which takes two more
+        samples that find him at MIN."""
         dead = max(car["dead_s"] for car in self.cars)
         ramp = min(car["ramp_da_s"] for car in self.cars)
         seconds = reaction_s(meter["period_s"], dead, over, ramp, meter["latency_s"],
                              LINK_S if self.shared else 0)
-        return seconds + (meter["period_s"] + STOP_S if stops else 0)
+        return seconds + (2 * meter["period_s"] + STOP_S if stops else 0)
 
 
 def judge(scenario, result):

@@ -301,6 +301,8 @@ class Draws:
             elif self._starts[i]:
                 self._wait_again(i, grant, now)
             else:
+                if not asked:
+                    self._trust(i, grant)
                 fell = self.moving[i] == FALLING
                 self.vain[i] = 1 if fell and not self._sure[i] else 0
                 self._unanswered(i, grant, asked > 0 and silent == asked)
@@ -346,6 +348,13 @@ class Draws:
             self._known(i, self.uses[i] | answering)
         self.deaf[i] = 0
         self._settle(i, grant)
+
+    def _trust(self, i, grant):
+        """A rise too small to be seen is followed by a car that used all it had."""
+        if self.moving[i] == RISING:
+            for at in range(3 * i, 3 * i + 3):
+                if self.likely[at]:
+                    self.likely[at] = grant
 
     def _unanswered(self, i, grant, silent):
         """The time to follow is over: what moved was counted, and nothing more is to come."""
