@@ -307,6 +307,9 @@ class Draws:
                 self.vain[i] = 1 if fell and not self._sure[i] else 0
                 self._unanswered(i, grant, asked > 0 and silent == asked)
 
+    def _from_nothing(self, i):
+        return self._began[3 * i] == self._began[3 * i + 1] == self._began[3 * i + 2] == 0
+
     def _learn_delay(self, i):
         """It has answered, and alone: for how long had nothing been seen of it?"""
         if not self._company[i] and not self._starts[i]:
@@ -341,7 +344,8 @@ class Draws:
                 rest = max(0, expected - moved) if self._expected[at] > 0 else 0
                 self.likely[at] = grant - rest
         if moving == answering and not self._company[i]:  # else one of them may be the house
-            if answering == self.seen[i]:
+            # Of a start one look tells a one-phase car: a house hides one phase, hardly two.
+            if answering == self.seen[i] or (answering in (1, 2, 4) and self._from_nothing(i)):
                 self._known(i, answering)
             self.seen[i] = answering
         if self.uses[i] and answering & ~self.uses[i]:
