@@ -190,9 +190,13 @@ def _events(chance, count, busy_s, settings, circuit_meter, ev_meter, place):
         number, moment = chance.randrange(0, count), at()
         events.append([moment, "command", "access", "pause", number])
         events.append([moment + 15, "command", "access", "on", number])
-    # The last CALM_S are for coming to rest.
+    # The last CALM_S are for coming to rest; who has no power can be told nothing.
     late = busy_s + 45
-    return sorted([event for event in events if event[0] < late], key=lambda event: event[0])
+    dead = [(event[2], event[0]) for event in events if event[1] == "kill"]
+    return sorted([event for event in events if event[0] < late and not (
+        event[1] in ("set", "command") and any(
+            number == (event[4] if len(event) > 4 else 0) and event[0] >= since
+            for number, since in dead))], key=lambda event: event[0])
 
 
 # ---- running them ----

@@ -107,6 +107,8 @@ class Raising:
             if fleet.grant_da[i]:
                 self._most[i] -= fleet.grant_da[i]
                 self._need[i] = min(self._most[i], _RISE_DA)
+            elif self._most[i]:
+                self._most[i] = max(self._most[i], self._need[i])
         self._allocate.share(wanting, fleet.order, self._need, self._most, fleet.mask, room,
                              fleet.target)
         for n in range(wanting):
