@@ -28,6 +28,7 @@ class Fleet:
     be closed. ``paused``: 1 while it may not start again. ``grant_da`` (0 or from low to high),
     ``grant_reason`` (why it has this size), ``grant_limit`` (the limit that won), ``grant_until``
     (tick at which the permission ends unless renewed).
+    ``gone``: one has stopped to draw since the last sample that was news.
     ``target`` and ``order`` are where sharing puts its results and takes its candidates.
     """
 
@@ -50,6 +51,7 @@ class Fleet:
         self.target = array("i", (0,) * EVSES)
         self.order = array("i", (0,) * EVSES)
         self.waiting = array("i", (0,) * EVSES)
+        self.gone = False
         self._wants = array("i", (0,) * EVSES)
         self._wired = array("i", (0,) * EVSES)
         self._pause_until = array("i", (0,) * EVSES)
@@ -107,6 +109,7 @@ class Fleet:
                 draws.assume(i, min(view.max_da, view.cable_da), view.phases)
         elif self.charging[i] and not view.charging:
             draws.assume(i, 0)
+            self.gone = True
         self.charging[i] = 1 if view.charging else 0
 
     def _lend(self, i, low, now):

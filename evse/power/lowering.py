@@ -50,13 +50,16 @@ class Lowering:
             else:
                 fleet.stop(i, reasons.LIMIT_SHORTAGE, limit, now)
 
-    def begin(self):
-        """Compare a fresh sample with the limits; returns how many ``each`` has to look at."""
+    def begin(self, mains, circuit):
+        """Compare a fresh sample with the limits; returns how many ``each`` has to look at.
+
+        ``mains``, ``circuit``: which meter it is of.
+        """
         fleet = self._fleet
         rooms = self._rooms
         holders = self._holders(fleet.order)
         rooms.measured()
-        rooms.judge()
+        rooms.judge(mains, circuit)
         rooms.free(len(fleet.views), fleet.draws.likely, fleet.grant_da, fleet.grant_da,
                    fleet.mask)
         # Who would be dropped still has MIN: so have all, until it is certain that it must go.

@@ -67,27 +67,24 @@ class Raising:
                                  rooms.room, self._fair)
         self._wanting = wanting
 
-    def free(self, measured, several=False):
-        """Find what of it is free; returns how many want current.
-
-        ``several`` meters do not speak at the same moment.
-        """
+    def free(self, measured):
+        """Find what of it is free; returns how many want current."""
         draws = self._fleet.draws
         wanting = self._wanting
         number = len(self._fleet.views)
-        self._find(draws.early if several else draws.least, draws.top, wanting, measured)
+        self._find(draws.least, draws.top, wanting, measured, True)
         self._find_free(wanting, number > 1)
         self._step = self._wanted(wanting, measured) if number > 1 else 0
         return wanting
 
-    def _find(self, drawn, top, wanting, measured):
+    def _find(self, drawn, top, wanting, measured, careful=False):
         """Find the room of all together."""
         fleet = self._fleet
         rooms = self._rooms
         if measured:
             rooms.measured(_MARGIN_DA)
         rooms.promised(not measured)
-        rooms.free(len(fleet.views), drawn, fleet.grant_da, top, fleet.mask)
+        rooms.free(len(fleet.views), drawn, fleet.grant_da, top, fleet.mask, careful)
         self._spare(wanting)
 
     def _find_free(self, wanting, several):

@@ -59,6 +59,7 @@ class Regulator:
         self.uses = fleet.draws.uses
         self.new_sun = False
         self._seen = array("i", (0,) * 4)
+        self._counts = self._measured = False
         self._lost = 0
         self._steady = True
         self._back_at = 0
@@ -106,13 +107,13 @@ class Regulator:
                 fleet.prepare(i, self.params, blind, now)
                 if several:
                     yield 0
-            if fresh and not blind:
+            if fresh and self._measured:
                 self._close_gap(number)
             self._rank(number, now)
             lowering.fit(now)
             if several:
                 yield 0
-            if blind or not self._measured:
+            if not self._measured:
                 self._gap = True
                 for i in range(number):
                     draws.rest(i, fleet.grant_da[i], fleet.mask[i], now)
@@ -133,11 +134,16 @@ class Regulator:
                                     self._readings.news[self._primary], now)
                         if several:
                             yield 0
-                for n in range(lowering.begin()):
-                    if several:
-                        yield 0
-                    lowering.each(n, now)
-                lowering.end(now)
+                if fresh & (1 << CIRCUIT):
+                    self._rooms.note(number, draws.likely, draws.early)
+                if self._news(fresh):
+                    fleet.gone = False
+                if not fleet.gone:  # else an old sample, told again, still shows who has gone
+                    for n in range(lowering.begin(fresh & (1 << MAINS), fresh & (1 << CIRCUIT))):
+                        if several:
+                            yield 0
+                        lowering.each(n, now)
+                    lowering.end(now)
                 if several:
                     yield 0
                 if known:
@@ -152,7 +158,7 @@ class Regulator:
                     raising.begin(True)
                     if several:
                         yield 0
-                    for n in range(raising.free(True, self.params.circuit_meter)):
+                    for n in range(raising.free(True)):
                         raising.each(n, self._is_steady(now), now)
                         if several:
                             yield 0
@@ -165,11 +171,14 @@ class Regulator:
         """Which meters count, and which have something new? Returns bits of the latter."""
         readings = self._readings
         params = self.params
-        self._rooms.smart = smart = self._smart()
-        self._rooms.bound = bound = params.mains_meter and (params.normal_mains or smart)
-        self._measured = bound or params.circuit_meter
-        self._primary = MAINS if bound else CIRCUIT
+        rooms = self._rooms
+        rooms.smart = smart = self._smart()
+        self._counts = params.mains_meter and (params.normal_mains or smart)
         lost = readings.expire(now)
+        rooms.bound = bound = self._counts and readings.fresh(MAINS, now)
+        rooms.metered = params.circuit_meter and readings.fresh(CIRCUIT, now)
+        self._measured = bound or rooms.metered
+        self._primary = MAINS if bound else CIRCUIT
         for source in _METERS:
             if lost & (1 << source):
                 self._record(reasons.METER_LOST, source)
@@ -197,8 +206,8 @@ class Regulator:
                 self._back_at = now
         if fresh & (1 << EV):
             self._fleet.draws.measured(0, readings.amps[EV], self.evses[0].rotation)
-        fresh &= (1 << MAINS if bound else 0) | (1 << CIRCUIT if params.circuit_meter else 0)
-        self._rooms.protect_da = self._sunshine.drained_da(now) if params.protect and bound else 0
+        fresh &= (1 << MAINS if bound else 0) | (1 << CIRCUIT if rooms.metered else 0)
+        rooms.protect_da = self._sunshine.drained_da(now) if params.protect and bound else 0
         return fresh
 
     def _smart(self):
@@ -212,7 +221,7 @@ class Regulator:
         """Return the reason code of a meter that counts and is silent, NONE when all speak."""
         params = self.params
         readings = self._readings
-        if ((self._rooms.bound or (self._rooms.smart and not params.mains_meter))
+        if ((self._counts or (self._rooms.smart and not params.mains_meter))
                 and not readings.fresh(MAINS, now)):
             return reasons.LIMIT_METER_LOST
         if params.circuit_meter and not readings.fresh(CIRCUIT, now):
@@ -238,6 +247,13 @@ class Regulator:
                 if fleet.charging[i] and fleet.grant_da[i]:  # who is stopping keeps what it had
                     fleet.draws.assume(i, fleet.grant_da[i], fleet.mask[i])
 
+    def _news(self, fresh):
+        """True when a sample of ``fresh`` is not perhaps an old one, told again."""
+        for source in _GRID:
+            if fresh & (1 << source) and self._readings.news[source]:
+                return True
+        return False
+
     def _is_steady(self, now):
         self._steady = self._steady or ticks.diff(now, self._back_at) >= _STEADY_MS
         return self._steady
@@ -250,8 +266,7 @@ class Regulator:
         until = ticks.add(now, GRANT_MS)
         if self._measured:
             for source in _GRID:
-                counts = self._rooms.bound if source == MAINS else self.params.circuit_meter
-                if counts and readings.fresh(source, now):
+                if self._rooms.bound if source == MAINS else self._rooms.metered:
                     wait = max(1, min(wait, ticks.diff(readings.until[source], now)))
                     expiry = ticks.add(readings.until[source], _GRACE_MS)
                     if ticks.diff(expiry, until) < 0:

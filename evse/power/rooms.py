@@ -21,8 +21,8 @@ class Rooms:
     """Room in dA on L1, L2, L3 and for their sum, and which limit leaves no more.
 
     ``room`` (4) is what ``free`` found, less what sharing took of it. ``over`` (4) is by how much
-    the meters show a limit exceeded, negative where they do not. ``bound``: MAINS counts;
-    without it the mains meter is not looked at. ``smart``: so does the capacity.
+    the meters show a limit exceeded, negative where they do not. ``bound``: MAINS counts and
+    the mains meter speaks, ``smart``: so does the capacity, ``metered``: a circuit meter speaks.
     """
 
     def __init__(self, allocate, readings, params):
@@ -34,7 +34,10 @@ class Rooms:
         self.room = array("i", (0,) * 4)
         self.over = array("i", (0,) * 4)
         self._margin = array("i", (0,) * 4)
-        self.bound = self.smart = False
+        self._others = array("i", (0,) * 3)
+        self._most_others = array("i", (0,) * 3)
+        self._circuit = array("i", (0,) * 3)
+        self.bound = self.smart = self.metered = False
         self.protect_da = 0
 
     def measured(self, margin=0):
@@ -42,8 +45,8 @@ class Rooms:
         params = self._params
         claims = self._claims
         claims[_MAINS] = params.mains_da - margin if self.bound else NO_LIMIT
-        claims[_CIRCUIT] = params.circuit_da - margin if params.circuit_meter else NO_LIMIT
-        claims[_MEASURED] = 1 if params.circuit_meter else 0
+        claims[_CIRCUIT] = params.circuit_da - margin if self.metered else NO_LIMIT
+        claims[_MEASURED] = 1 if self.metered else 0
         capacity = params.capacity_sum_da if self.bound and self.smart else NO_LIMIT
         if self.protect_da:
             amps = self._readings.amps[MAINS]
@@ -58,20 +61,50 @@ class Rooms:
         if alone:
             claims[_MAINS] = claims[_CIRCUIT] = claims[_CAPACITY] = NO_LIMIT
             claims[_MEASURED] = 0
-        if not params.circuit_meter:
+        if not self.metered:
             claims[_CIRCUIT] = params.circuit_da
         claims[_TOGETHER] = params.relay_sum_da
 
-    def free(self, count, drawn, grant, top, mask):
-        """Find the room for all EVSEs together, given what they draw, hold and at most draw."""
-        amps = self._readings.amps
-        self._allocate.rooms(count, self._claims, amps[MAINS], amps[CIRCUIT], drawn, grant, top,
-                             mask, self.room, self._code)
+    def note(self, count, likely, early):
+        """A circuit sample came: what do other loads take of it, likely and at the most?
 
-    def judge(self):
-        """Compare the meters with the limits."""
+        It is not taken in the same moment as the mains: it counts with what the EVSEs drew then.
+        """
+        amps = self._readings.amps[CIRCUIT]
+        for phase in range(3):
+            others = most = amps[phase]
+            for at in range(phase, 3 * count, 3):
+                others -= likely[at]
+                most -= early[at]
+            self._others[phase] = others
+            self._most_others[phase] = most
+
+    def free(self, count, drawn, grant, top, mask, careful=False):
+        """Find the room for all EVSEs together, given what they draw, hold and at most draw.
+
+        ``careful``: with what other loads take of the circuit at the most.
+        """
+        if self.metered:
+            others = self._most_others if careful else self._others
+            for phase in range(3):
+                carried = others[phase]
+                for at in range(phase, 3 * count, 3):
+                    carried += drawn[at]
+                self._circuit[phase] = carried
+        self._allocate.rooms(count, self._claims, self._readings.amps[MAINS], self._circuit, drawn,
+                             grant, top, mask, self.room, self._code)
+
+    def judge(self, mains, circuit):
+        """Compare those of the meters that have something new with their limits."""
+        claims = self._claims
         amps = self._readings.amps
-        self._allocate.over(self._claims, amps[MAINS], amps[CIRCUIT], self.over)
+        on_mains, on_circuit, in_all = claims[_MAINS], claims[_CIRCUIT], claims[_CAPACITY]
+        if not mains:
+            claims[_MAINS] = claims[_CAPACITY] = NO_LIMIT
+        if not circuit:
+            claims[_CIRCUIT] = NO_LIMIT
+        self._allocate.over(claims, amps[MAINS], amps[CIRCUIT], self.over)
+        claims[_MAINS], claims[_CIRCUIT], claims[_CAPACITY] = on_mains, on_circuit, in_all
         for at in range(4):
             self._margin[at] = -self.over[at]
 
@@ -107,7 +140,7 @@ class Rooms:
     def exact(self, mask):
         """True when what EVSEs on ``mask`` have left depends on no other loads."""
         tightest = self._tightest(mask)
-        return tightest == 3 or (tightest == 1 and not self._params.circuit_meter)
+        return tightest == 3 or (tightest == 1 and not self.metered)
 
     def limit(self, mask):
         """Return the reason code of the limit that left the least to EVSEs on ``mask``."""
