@@ -117,7 +117,8 @@ class App:
         now = self.board.now
         while True:
             if ticks.due(now(), core.regulate_due):
-                core.regulate(now())
+                while not core.regulate(now()):
+                    await asyncio.sleep_ms(0)
             self._seen["power"] = now()
             await asyncio.sleep_ms(50)
 

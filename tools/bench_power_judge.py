@@ -208,6 +208,21 @@ class Run:
             direction = now
         return turns
 
+    def swings(self, flow, least_da, begin=0.0, end=None):
+        """How often ``flow`` turned round after it had moved by ``least_da`` or more."""
+        turns = direction = 0
+        edge = None
+        for _, _, row in self.spans(begin, end):
+            value = flow(row)
+            edge = value if edge is None else edge
+            if (value - edge) * direction > 0:
+                edge = value
+            elif abs(value - edge) >= least_da:
+                turns += direction != 0
+                direction = 1 if value > edge else -1
+                edge = value
+        return turns
+
     def stops(self, i=None, begin=0.0, end=None):
         """How often contactor 1 of EVSE ``i``, or of any, opened."""
         end = self.end if end is None else end

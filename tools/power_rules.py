@@ -7,147 +7,21 @@ more, the sun goes, a limit is lowered, a meter or the bus falls silent.
 
 from bisect import bisect_right
 
-from bench_power_judge import LINK_S, PHASES, STOP_S, Run, reaction_s
-from twin.car import offer_ma
+from bench_power_judge import LINK_S, PHASES, STOP_S
+from power_facts import NEVER_S, TOLD_LIFE_S, Facts, Timeline
 
 OVER_DA = 1
 OURS_DA = 3  # less than this is no draw to speak of
-METER_LIFE_S, CIRCUIT_LIFE_S, TOLD_LIFE_S = 11, 20, 11
 TICK_S = 1.05  # the regulator looks at its ceilings once a second at least
 POLL_S = 2.4  # until the master knows what a node's ceiling is now
 ROUND_DA = 0.5  # a duty is a whole number
 ABORT_S = 10
+ASKED_DA = 16  # so much less a car may be offered while it is asked whether it follows
 MOVES_S = 15  # a car on its way so long may hide what the house does
 START_ROOM_DA = 18  # MIN + 1 A, the margin of raising, and what rounding and noise hide
 SPARE_DA, SPARE_EACH_DA = 12, 4  # raising has its margin, and steps of 0.3 A for each
 REST_S = 60
-NEVER_S = 1e9
-
-
-class Timeline:
-    """A value that changes at times; rows are (time, value), the first at 0."""
-
-    def __init__(self, rows):
-        self._times = [row[0] for row in rows]
-        self._values = [row[1] for row in rows]
-
-    def at(self, moment):
-        """The value in force at ``moment``."""
-        return self._values[max(0, bisect_right(self._times, moment) - 1)]
-
-    def rises(self):
-        """Times at which it becomes more."""
-        return [self._times[n] for n in range(1, len(self._times))
-                if self._values[n] > self._values[n - 1]]
-
-    def falls(self):
-        """Times at which it becomes less."""
-        return [self._times[n] for n in range(1, len(self._times))
-                if self._values[n] < self._values[n - 1]]
-
-    def most(self, begin, end):
-        """The highest value in force from ``begin`` to ``end``."""
-        return max([self.at(begin)] + [value for moment, value in zip(self._times, self._values)
-                                       if begin < moment <= end])
-
-
-class Facts:
-    """A run and what is known about its site at each moment."""
-
-    def __init__(self, scenario, result):
-        self.scenario = scenario
-        self.run = run = Run(scenario, result)
-        self.count = run.count
-        self.cars = [evse["car"] for evse in scenario["evses"]]
-        self.own = [dict(scenario["settings"], **evse["settings"]) for evse in scenario["evses"]]
-        self.settings = self.own[0]
-        self.events = scenario["events"]
-        self.end = scenario["duration_s"]
-        self.mains_da = self._setting("mains", 25)
-        self.circuit_da = self._setting("circuit", 160)
-        self.max_da = [self._setting("max", 13, i) for i in range(self.count)]
-        self.min_da = 10 * self.settings.get("min", 6)
-        self.meter = scenario["mains_meter"]
-        self.noise = self.meter["noise_da"]
-        self.sub_panel = self.settings.get("ev_meter_role") == "Sub-panel"
-        self.circuit_meter = scenario["circuit_meter"] or (
-            scenario["ev_meter"] if self.sub_panel else None)
-        self.shared = self.count > 1
-        self.outside = [self._outside(phase) for phase in PHASES]
-        self.beside = [Timeline([(row[0], row[phase + 1])
-                                 for row in scenario["site"]["circuit_load_da"]])
-                       for phase in PHASES]
-        self.offers = [run.column("duty", i) for i in range(self.count)]
-        self.grants = [run.column("grant_da", i) for i in range(self.count)]
-        self.closed = [run.column("c1", i) for i in range(self.count)]
-
-    def _setting(self, key, default, number=0):
-        rows = [(0, 10 * self.own[number].get(key, default))]
-        rows += [(event[0], 10 * event[3]) for event in self.events
-                 if event[1] == "set" and event[2] == key
-                 and (event[4] if len(event) > 4 else 0) == number]
-        return Timeline(rows)
-
-    def _outside(self, phase):
-        """What the site takes on ``phase`` without the EVSEs."""
-        site = self.scenario["site"]
-        series = [(Timeline([(row[0], row[phase + 1]) for row in site[key]]), sign, site[key])
-                  for key, sign in (("load_da", 1), ("circuit_load_da", 1), ("battery_da", 1),
-                                    ("pv_da", -1))]
-        times = sorted({row[0] for _, _, rows in series for row in rows} | {0})
-        return Timeline([(moment, sum(sign * line.at(moment) for line, sign, _ in series))
-                         for moment in times])
-
-    def mode(self, i):
-        """Normal, Smart or Solar."""
-        return self.own[i].get("mode", "Normal")
-
-    def switched(self, kind, word="off"):
-        """Times of the events ``kind`` with this word."""
-        return [event[0] for event in self.events if event[1] == kind and event[-1] == word]
-
-    def bus_cuts(self):
-        """Times at which nodes stop hearing for lack of power or wire."""
-        return self.switched("link") + [event[0] for event in self.events if event[1] == "kill"]
-
-    def offer(self, row, i):
-        """The current EVSE ``i`` offers its car."""
-        return offer_ma(row[self.offers[i]]) / 100
-
-    def blind(self):
-        """Times until which nobody could know, or be told."""
-        moments = []
-        for begin in self.switched("meter"):
-            moments += [begin, begin + METER_LIFE_S]
-        for kind in ("circuit_meter", "ev_meter"):
-            for begin in self.switched(kind):
-                moments += [begin, begin + CIRCUIT_LIFE_S]
-        for begin in self.bus_cuts():
-            moments += [begin, begin + TOLD_LIFE_S]
-        moments += self.switched("link", "on") + self.switched("meter", "on")
-        return moments
-
-    def silent(self, meter):
-        """Times without ``meter`` in which an EVSE in Normal charges with MIN all the same."""
-        if all(self.mode(i) != "Normal" for i in range(self.count)):
-            return []
-        kinds = ("meter",) if meter is self.meter else ("circuit_meter", "ev_meter")
-        offs = [moment for kind in kinds for moment in self.switched(kind)]
-        ons = [moment for kind in kinds for moment in self.switched(kind, "on")]
-        late = 2 * meter["period_s"] + meter["latency_s"]
-        spans = [(0, meter["start_s"] + late)]
-        for off in offs:
-            spans.append((off, min([on for on in ons if on > off], default=NEVER_S) + late))
-        return spans
-
-    def reaction(self, over, meter, stops):
-        """T for this site; ``stops``: somebody has to stop, which takes two more
-        samples that find him at MIN."""
-        dead = max(car["dead_s"] for car in self.cars)
-        ramp = min(car["ramp_da_s"] for car in self.cars)
-        seconds = reaction_s(meter["period_s"], dead, over, ramp, meter["latency_s"],
-                             LINK_S if self.shared else 0)
-        return seconds + (2 * meter["period_s"] + STOP_S if stops else 0)
+QUESTIONS, SWING_DA = 6, 5
 
 
 def judge(scenario, result):
@@ -290,16 +164,38 @@ def _overloads(facts, name, flow, ours, limit, outside, meter, phases, patience)
             facts.min_da for i in range(facts.count) for phase in phases
             if facts.run.draw(i, phase)(row) > OURS_DA)
         cause = causes[bisect_right(causes, start) - 1]
-        longest = facts.reaction(peak, meter, least > allowed) + patience
+        # Noise and rounding hide a little of it.
+        longest = facts.reaction(peak + 2 * meter["noise_da"] + 1, meter, least > allowed)
+        longest += patience
         late = meter["period_s"] + meter["latency_s"]
         if any(cause - MOVES_S <= moment <= cause + late for moment in rises):
             # What the house did while a car rose is found out when the next rise has come.
             cause = max(cause, begin)
-        if until - cause > longest:
+            longest += meter["period_s"]
+        if until - cause > longest and not (
+                until - cause <= longest + meter["period_s"]
+                and _repeats(facts, meter, cause, until)):
             return ["%.2f s: %s at %.1f A of %.0f A since %.2f s, %s, T is %.1f s" % (
                 until, name, value / 10, allowed / 10, begin,
                 "by our own action" if cause < 0 else "last cause at %.2f s" % cause, longest)]
     return []
+
+
+def _repeats(facts, meter, begin, end):
+    """True when a sample between the two says what the one before said: that is no news."""
+    flow = facts.run.mains if meter is facts.meter else facts.run.circuit
+    number = int((begin - meter["start_s"]) // meter["period_s"]) + 1
+    last = None
+    while True:
+        moment = meter["start_s"] + number * meter["period_s"]
+        if moment >= end:
+            return False
+        for _, _, row in facts.run.spans(max(0, moment), moment + 0.001):
+            sample = [round(flow(phase)(row)) for phase in PHASES]
+            if sample == last:
+                return True
+            last = sample
+        number += 1
 
 
 # ---- 8, 12: stops and starts ----
@@ -369,16 +265,21 @@ def starts_are_not_aborted(facts):
 # ---- 7, 11: what it comes to when nothing happens any more ----
 
 def it_comes_to_rest(facts):
-    """In the last minute of a quiet site nobody's grant goes up and down."""
+    """In the last minute of a quiet site no car is driven up and down.
+
+    A grant may be: to ask a car at its own limit whether it still is, at growing intervals.
+    """
     found = []
     begin = facts.end - REST_S
     for i in range(facts.count):
         turns = [moment for moment in facts.run.grants(i) if moment >= begin]
+        swings = facts.run.swings(facts.run.draw(i), SWING_DA, begin)
         late = [moment for n in range(facts.count) for moment, _, _ in facts.run.changes("c1", n)
                 if moment >= begin - 30]
-        # Questions to a car are turns, too: with several EVSEs two of them a minute.
-        if not late and len(turns) > 2 + 2 * bool(facts.noise) + 2 * facts.shared:
+        if not late and len(turns) > QUESTIONS:
             found.append("EVSE %d turned round %d times in the last minute" % (i, len(turns)))
+        if not late and swings > 2 + 2 * facts.shared:  # a question to each of two
+            found.append("the car at EVSE %d swung %d times in the last minute" % (i, swings))
         if any(facts.mode(n) == "Solar" for n in range(facts.count)):
             continue  # its clocks run for minutes
         if facts.settings.get("rotation_min") == 1 or facts.cars[i]["energy_wh"] is not None:
@@ -394,8 +295,9 @@ def room_is_used(facts):
     """At the end nobody in Smart or Normal waits, or charges with less, while there is room."""
     if facts.bus_cuts() or any(event[2] == "access" for event in facts.events):
         return []
-    rows = list(facts.run.spans(facts.end - 1))
-    row = rows[-1][2]
+    if facts.sub_panel and facts.switched("ev_meter"):
+        return []
+    row = list(facts.run.spans(facts.end - 1))[-1][2]
     if any(facts.mode(i) == "Solar" for i in range(facts.count)):
         return []
     found = []
@@ -408,6 +310,8 @@ def room_is_used(facts):
                 found.append("EVSE %d waits with %.1f A free" % (i, room / 10))
             continue
         draw = facts.run.draw(i)(row)
+        if draw >= car["max_da"] - ASKED_DA:
+            continue
         grant = row[facts.grants[i]]
         if draw < max(OURS_DA, grant - 3) or grant >= facts.max_da[i].at(facts.end):
             continue

@@ -45,7 +45,8 @@ class CoreRig(Rig):
             self._second_at = self.t + _SECOND_MS
             core.second(tick, _CABLE_MV, self.temperature_dc, False)
         if self.regulating and ticks.due(tick, core.regulate_due):
-            core.regulate(tick)
+            while not core.regulate(tick):
+                pass
         wait = min(core.step(tick), self._second_at - self.t)
         return min(wait, ticks.diff(core.regulate_due, tick)) if self.regulating else wait
 

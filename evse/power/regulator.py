@@ -89,7 +89,7 @@ class Regulator:
         return self._fleet.low[i] * count(self._fleet.mask[i])
 
     def _run(self):
-        """Pass after pass, in slices: with several EVSEs it yields 0 between two of them.
+        """Pass after pass, in slices: it yields 0 between two of them.
 
         One function, because a generator for each part would be allocated anew in each pass.
         """
@@ -98,32 +98,27 @@ class Regulator:
         lowering = self._lowering
         raising = self._raising
         number = len(fleet.views)
-        several = number > 1
         while True:
             now = self._now
             fresh = self._look(now)
             blind = self._blind(now)
             for i in range(number):
                 fleet.prepare(i, self.params, blind, now)
-                if several:
-                    yield 0
+                yield 0
             if fresh and self._measured:
                 self._close_gap(number)
             self._rank(number, now)
             lowering.fit(now)
-            if several:
-                yield 0
+            yield 0
             if not self._measured:
                 self._gap = True
                 for i in range(number):
                     draws.rest(i, fleet.grant_da[i], fleet.mask[i], now)
                 raising.begin(False)
-                if several:
-                    yield 0
+                yield 0
                 for n in range(raising.free(False)):
                     raising.give_all(n, now)
-                    if several:
-                        yield 0
+                    yield 0
             elif fresh:
                 known = fresh & (1 << self._primary)
                 amps = self._readings.amps[self._primary]
@@ -132,36 +127,29 @@ class Regulator:
                     for i in range(number):
                         draws.learn(i, amps, fleet.grant_da[i], fleet.mask[i],
                                     self._readings.news[self._primary], now)
-                        if several:
-                            yield 0
+                        yield 0
                 if fresh & (1 << CIRCUIT):
                     self._rooms.note(number, draws.likely, draws.early)
                 if self._news(fresh):
                     fleet.gone = False
                 if not fleet.gone:  # else an old sample, told again, still shows who has gone
                     for n in range(lowering.begin(fresh & (1 << MAINS), fresh & (1 << CIRCUIT))):
-                        if several:
-                            yield 0
+                        yield 0
                         lowering.each(n, now)
                     lowering.end(now)
-                if several:
-                    yield 0
+                yield 0
                 if known:
                     if self._primary == MAINS:
                         if self._sunshine.look(now):
-                            if several:
-                                yield 0
+                            yield 0
                             self._sunshine.follow(now)
                         self.new_sun = True
-                        if several:
-                            yield 0
-                    raising.begin(True)
-                    if several:
                         yield 0
+                    raising.begin(True)
+                    yield 0
                     for n in range(raising.free(True)):
                         raising.each(n, self._is_steady(now), now)
-                        if several:
-                            yield 0
+                        yield 0
                     draws.over(number)
             yield self._end(number, now)
 

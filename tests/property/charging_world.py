@@ -240,7 +240,8 @@ class World:
             cable = 3300 if self.car is None else self.cable_mv
             core.second(now, cable, self.temperature_dc, self.rcm and core.rcm_enabled)
         if ticks.due(now, core.regulate_due):
-            core.regulate(now)
+            while not core.regulate(now):
+                pass
         charger = core.charger
         self.wait = core.step(now)
         self._outputs(charger.c1, charger.c2, charger.duty, charger.connect)

@@ -78,6 +78,8 @@ class Bench:
 
     def update(self):
         wait = self.regulator.update(self.now)
+        while not wait:
+            wait = self.regulator.update(self.now)
         assert 1 <= wait <= 1000
         return self.grant
 

@@ -148,6 +148,8 @@ def test_a_run_is_judged_by_its_trace():
     assert run.grants() == [5, 6]
     assert run.stops() == 1 and run.stops(0, 6) == 0
     assert run.settled_s(run.draw(0), 65, 75, 1) == 4
+    # 6, 9, 7 and 7 A: up, and down once.
+    assert run.swings(run.draw(0), 5) == 1 and run.swings(run.draw(0), 25) == 0
     assert run.power_kw(rows[1]) == pytest.approx(2.07)
 
 

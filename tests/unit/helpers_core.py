@@ -138,7 +138,8 @@ class Bench:
             if self._ms % 500 == 0:
                 self._slow(rcm)
             if ticks.due(self.now, core.regulate_due):
-                core.regulate(self.now)
+                while not core.regulate(self.now):
+                    pass
             self.now = ticks.add(self.now, 10)
             self._ms += 10
 

@@ -112,6 +112,8 @@ class Loop:
     def _update(self):
         before = self.grant
         wait = self.regulator.update(self.now)
+        while not wait:
+            wait = self.regulator.update(self.now)
         assert 1 <= wait <= 1000
         self._due = ticks.add(self.now, wait)
         assert self.grant == 0 or self.params.min_da <= self.grant <= self.view.max_da

@@ -80,6 +80,8 @@ def test_glimpse_of_sun_starts_nobody():
         for _ in range(30):
             day.samples(0, 600)
             day.samples(90, 40)
+            day.samples(0, 600)
+            day.samples(62, 80)
         assert not day.events
 
 
