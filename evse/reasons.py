@@ -98,7 +98,6 @@ QUARTER = const(88)
 PEAK = const(89)
 BATTERY_EXPIRED = const(90)
 PHASES_SEEN = const(91)
-TURNED = const(92)
 NODE_LOST = const(93)
 NODE_BACK = const(94)
 SUN_START = const(95)
@@ -193,7 +192,6 @@ _TEXTS = (
     "89 month peak\n"
     "90 home battery value expired\n"
     "91 phases the car uses\n"
-    "92 turn passed on\n"
     "93 charger lost\n"
     "94 charger back\n"
     "95 enough sun\n"

@@ -58,10 +58,11 @@ def least(room, mask):
     return smallest
 
 
-def rooms(count, claims, mains, circuit, drawn, grant, top, mask, room, code):
+def rooms(count, claims, mains, others_da, drawn, grant, top, mask, room, code):
     """Set ``room`` to what all EVSEs together may take, and ``code`` to the claim that says so.
 
-    ``mains`` and ``circuit`` (3 each) less what the EVSEs draw is what others use of a claim.
+    ``mains`` (3) less what the EVSEs draw is what others use of it; ``others_da`` (3) is what they
+    use of a measured circuit.
     Where no meter sees others, on an unmeasured circuit and for the sum of the EVSEs, only that is
     gone which was taken back from an EVSE and may still flow: its ``top`` beyond its ``grant``.
     ``code``: 0 mains, 1 circuit, 2 capacity, 3 sum of the EVSEs; the first when two say the same.
@@ -77,7 +78,7 @@ def rooms(count, claims, mains, circuit, drawn, grant, top, mask, room, code):
         all_others += others
         all_late += late
         if claims[2]:
-            late = max(-EDGE, min(EDGE, circuit[phase])) - ours
+            late = max(-EDGE, min(EDGE, others_da[phase]))
         _room(phase, claims[0], others, claims[1], late, room, code)
     _room(3, claims[3], all_others, claims[4], all_late, room, code)
     code[3] += 2

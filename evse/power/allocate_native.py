@@ -75,7 +75,7 @@ def least(room: ptr32, mask: int) -> int:
 
 
 @micropython.viper
-def rooms(count: int, claims: ptr32, mains: ptr32, circuit: ptr32, drawn: ptr32, grant: ptr32,
+def rooms(count: int, claims: ptr32, mains: ptr32, others_da: ptr32, drawn: ptr32, grant: ptr32,
           top: ptr32, mask: ptr32, room: ptr32, code: ptr32):
     """See ``allocate.rooms``."""
     sign = 1
@@ -113,12 +113,11 @@ def rooms(count: int, claims: ptr32, mains: ptr32, circuit: ptr32, drawn: ptr32,
                 i += 1
             all_late += late
             if claims[2]:
-                value = (circuit[phase] ^ sign) - sign
-                if value > _EDGE:
-                    value = _EDGE
-                elif value < -_EDGE:
-                    value = -_EDGE
-                late = others + value
+                late = (others_da[phase] ^ sign) - sign
+                if late > _EDGE:
+                    late = _EDGE
+                elif late < -_EDGE:
+                    late = -_EDGE
             value = (mains[phase] ^ sign) - sign
             if value > _EDGE:
                 value = _EDGE

@@ -75,13 +75,6 @@ class Limits:
         self.winner = winner
         return best
 
-    def da(self, code):
-        """Return the ceiling named ``code`` in dA, -1 when nobody claims it."""
-        for slot in range(self._used):
-            if self._code[slot] == code:
-                return self._da[slot]
-        return -1
-
     def _remove(self, slot):
         # The order is kept, so that ties always fall to the same claim.
         self._used -= 1

@@ -90,10 +90,12 @@ class Lowering:
     def _holders(self, order):
         """List those with a grant in ``order``, the most important first."""
         fleet = self._fleet
+        ranked = fleet.turns.order
+        grants = fleet.grant_da
         holders = 0
         for n in range(len(fleet.views)):
-            i = fleet.turns.order[n]
-            if fleet.grant_da[i]:
+            i = ranked[n]
+            if grants[i]:
                 order[holders] = i
                 holders += 1
         return holders

@@ -93,10 +93,12 @@ class Raising:
         room = self._rooms.room
         for i in range(len(fleet.views)):
             grant = fleet.grant_da[i]
-            for phase in range(3):
-                if (fleet.mask[i] or 7) & (1 << phase):
-                    room[phase] -= grant
-                    room[3] -= grant
+            if grant:
+                mask = fleet.mask[i] or 7
+                for phase in range(3):
+                    if mask & (1 << phase):
+                        room[phase] -= grant
+                        room[3] -= grant
         for n in range(wanting):
             i = fleet.order[n]
             if several:

@@ -36,7 +36,6 @@ class Rooms:
         self._margin = array("i", (0,) * 4)
         self._others = array("i", (0,) * 3)
         self._most_others = array("i", (0,) * 3)
-        self._circuit = array("i", (0,) * 3)
         self.bound = self.smart = self.metered = False
         self.protect_da = 0
 
@@ -84,15 +83,9 @@ class Rooms:
 
         ``careful``: with what other loads take of the circuit at the most.
         """
-        if self.metered:
-            others = self._most_others if careful else self._others
-            for phase in range(3):
-                carried = others[phase]
-                for at in range(phase, 3 * count, 3):
-                    carried += drawn[at]
-                self._circuit[phase] = carried
-        self._allocate.rooms(count, self._claims, self._readings.amps[MAINS], self._circuit, drawn,
-                             grant, top, mask, self.room, self._code)
+        self._allocate.rooms(count, self._claims, self._readings.amps[MAINS],
+                             self._most_others if careful else self._others, drawn, grant, top,
+                             mask, self.room, self._code)
 
     def judge(self, mains, circuit):
         """Compare those of the meters that have something new with their limits."""

@@ -55,8 +55,9 @@ class Sunshine:
 
     def top(self, i):
         """Return the most that EVSE ``i`` may have: its ceilings, and in Solar the sun."""
-        high = self._fleet.high[i]
-        return min(high, self.high[i]) if self._fleet.views[i].mode == SOLAR else high
+        fleet = self._fleet
+        high = fleet.high[i]
+        return min(high, self.high[i]) if fleet.views[i].mode == SOLAR else high
 
     def look(self, now):
         """Who of the Solar EVSEs runs, by a fresh sample? False: there are none.

@@ -92,7 +92,7 @@ def test_rooms(count, limits, measured, mains, circuit, drawn, grant, top, mask)
             for phase in range(3)]
     for phase in range(3):
         ours = sum(drawn[3 * i + phase] for i in range(count))
-        used = (mains[phase] - ours, circuit[phase] - ours if measured else late[phase])
+        used = (mains[phase] - ours, circuit[phase] if measured else late[phase])
         check_room(room[phase], code[phase], limits[:2], used)
     others = sum(mains) - sum(drawn[:3 * count])
     check_room(room[3], code[3] - 2, limits[2:], (others, sum(late)))

@@ -58,12 +58,12 @@ SHARES = (
     ("nobody", (), (), (), (), (250, 250, 250, 3000), (), 0, (250, 250, 250, 3000)),
 )
 
-# claims, mains, circuit, drawn by two EVSEs, their grants, tops and masks -> room, code
+# claims, mains, others on a circuit, drawn by 2 EVSEs, their grants, tops and masks -> room, code
 ROOMS = (
     ("what others leave of the mains", (250, NONE, 0, NONE, NONE), (310, 90, -50), (0, 0, 0),
      (210, 0, 0, 0, 60, 0), (210, 60), (210, 60), (L1, L2), (150, 220, 300, EDGE), (0, 0, 0, 2)),
     ("a measured circuit that has less", (250, 160, 1, NONE, NONE), (100, 100, 100),
-     (150, 100, 160), (60, 60, 60, 40, 40, 40), (60, 40), (60, 40), (ALL, ALL),
+     (50, 0, 60), (60, 60, 60, 40, 40, 40), (60, 40), (60, 40), (ALL, ALL),
      (110, 160, 100, EDGE), (1, 1, 1, 2)),
     ("two that have the same", (250, 250, 1, 750, 750), (0, 0, 0), (0, 0, 0), (0,) * 6, (0, 0),
      (0, 0), (ALL, ALL), (250, 250, 250, 750), (0, 0, 0, 2)),
