@@ -166,7 +166,8 @@ class Lowering:
         fleet = self._fleet
         target = fleet.target[i]
         if target or fleet.charging[i]:
-            self._strikes[i] = 0
+            if target:  # else another meter's last sample says that MIN does not fit
+                self._strikes[i] = 0
             if target < fleet.grant_da[i] and not fleet.charging[i]:
                 fleet.give(i, target, self._rooms.limit(fleet.mask[i]), now)
             return
