@@ -147,7 +147,7 @@ class Core(Current):
         self.settings.remember("wear", (contactors.c1_count, contactors.c2_count))
         self._watch_meters(seconds)
         self._count_session(seconds)
-        if self.group is None and self.settings.get("pwr_share") == "Master":
+        if not charger.c1 and self.joined != self.settings.index("pwr_share"):
             self.configure()  # a change that had to wait for the contactors to open
         self.second_current(seconds, self.clock_s, self.load_zone, self.now)
 

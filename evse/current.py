@@ -51,6 +51,7 @@ class Current:
         self.capacity = None
         self.group = None
         self.node = 0
+        self.joined = 0  # the value of pwr_share in force
         self.dice = _middle
         self.relay_open = False
         self.override_da = 0
@@ -115,6 +116,10 @@ class Current:
         if share == _MASTER and not self.group:
             from evse.group import Group
             self.group = Group(self)
+        if share != self.joined:
+            self.joined = share
+            self.told_until = None  # what it was told as somebody else is no permission
+            self.told_reason = 0
         self.node = max(0, share - _MASTER)
         if not self.node:
             self.regulator.limits[0].withdraw(reasons.LIMIT_SHARE)

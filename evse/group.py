@@ -6,6 +6,7 @@ from micropython import const
 
 from evse import reasons, ticks
 from evse.power.draws import EVSES
+from evse.power.views import NORMAL
 
 ABSENT, HERE, LOST = 0, 1, 2
 
@@ -58,6 +59,8 @@ class Group:
         if self._misses[n] >= _MISSES:
             self.state[n] = LOST
             self._views[n].wants = False
+            if self._core.regulator.grant_da[n]:
+                self._views[n].charging = True  # it may act on its grant for a while yet
             self._off_at[n] = ticks.add(now, _OFF_MS)
             self._core.regulate_due = now
             self._record(reasons.NODE_LOST, n)
@@ -68,4 +71,5 @@ class Group:
             view = self._views[n]
             if self.state[n] == LOST and view.charging and ticks.due(now, self._off_at[n]):
                 view.charging = False
+                view.mode = NORMAL
                 view.max_da = view.cable_da = _UNKNOWN_DA

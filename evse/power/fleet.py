@@ -106,7 +106,9 @@ class Fleet:
         if view.charging and not self.charging[i]:
             draws.started(i, self.grant_da[i], now)
             if not self.grant_da[i]:  # one that charges unasked may take all it has
-                draws.assume(i, min(view.max_da, view.cable_da), view.phases)
+                most = min(view.max_da, view.cable_da)
+                draws.assume(i, most, view.phases)
+                draws.commanded(i, most, 0, view.phases or 7, now)
         elif self.charging[i] and not view.charging:
             draws.assume(i, 0)
             self.gone = True

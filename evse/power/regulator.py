@@ -60,6 +60,7 @@ class Regulator:
         self.new_sun = False
         self._seen = array("i", (0,) * 4)
         self._counts = self._measured = False
+        self._primary = MAINS
         self._lost = 0
         self._steady = True
         self._back_at = 0
@@ -166,7 +167,10 @@ class Regulator:
         rooms.bound = bound = self._counts and readings.fresh(MAINS, now)
         rooms.metered = params.circuit_meter and readings.fresh(CIRCUIT, now)
         self._measured = bound or rooms.metered
-        self._primary = MAINS if bound else CIRCUIT
+        primary = MAINS if bound else CIRCUIT
+        if primary != self._primary:
+            self._primary = primary
+            self._gap = True  # what the other meter showed last is no step of a car
         for source in _METERS:
             if lost & (1 << source):
                 self._record(reasons.METER_LOST, source)
@@ -174,7 +178,10 @@ class Regulator:
             self._record(reasons.BATTERY_EXPIRED)
         if lost & (1 << EV):
             self._fleet.draws.unmeasured(0)
-        lost &= 1 << MAINS | 1 << CIRCUIT
+        here = (1 << MAINS if params.mains_meter else 0) | (
+            1 << CIRCUIT if params.circuit_meter else 0)
+        self._lost &= here
+        lost &= here
         if lost:
             self._lost |= lost
             self._steady = False
@@ -192,6 +199,7 @@ class Regulator:
                 self._record(reasons.METER_BACK, source)
                 self._lost &= ~bit
                 self._back_at = now
+                self._steady = False
         if fresh & (1 << EV):
             self._fleet.draws.measured(0, readings.amps[EV], self.evses[0].rotation)
         fresh &= (1 << MAINS if bound else 0) | (1 << CIRCUIT if rooms.metered else 0)
@@ -209,8 +217,8 @@ class Regulator:
         """Return the reason code of a meter that counts and is silent, NONE when all speak."""
         params = self.params
         readings = self._readings
-        if ((self._counts or (self._rooms.smart and not params.mains_meter))
-                and not readings.fresh(MAINS, now)):
+        if ((self._rooms.smart and not params.mains_meter)
+                or (self._counts and not readings.fresh(MAINS, now))):
             return reasons.LIMIT_METER_LOST
         if params.circuit_meter and not readings.fresh(CIRCUIT, now):
             return reasons.LIMIT_CIRCUIT_LOST
@@ -225,6 +233,7 @@ class Regulator:
         fleet.turns.rank(fleet.views, fleet.grant_da, self.params.order, self.params.rotation_s)
         fleet.patience.step(number, now)
         self.sun.step(now)
+        self._is_steady(now)  # at each pass, so that a wrapping clock cannot make it wait
 
     def _close_gap(self, number):
         """The first sample after a time without: what was granted meanwhile is taken as drawn."""

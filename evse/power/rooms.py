@@ -142,7 +142,7 @@ class Rooms:
 
     def fifth(self, missing):
         """True when ``missing`` dA are more than a fifth of the lowest limit of a phase."""
-        return 5 * missing > min(self._claims[_MAINS], self._claims[_CIRCUIT],
+        return missing > 0 and 5 * missing > min(self._claims[_MAINS], self._claims[_CIRCUIT],
                                  self._claims[_CAPACITY] // 3)
 
 

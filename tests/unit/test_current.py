@@ -163,3 +163,41 @@ def test_in_solar_the_automatic_follows_the_wish_of_the_sun():
     bench.house = -40
     bench.run(4000)
     assert bench.core.charger.contactors.auto == 1
+
+
+def test_a_node_that_was_something_else_meanwhile_waits_to_be_told_again():
+    bench = Bench(NODE)
+    bench.car = "B"
+    told(bench, 100, 3)
+    bench.command("set", ("pwr_share", "Disabled"), "LCD")
+    bench.command("set", ("pwr_share", "Node 2"), "LCD")
+    bench.run(3000)
+    assert not bench.core.charger.offered_da
+
+
+def test_a_node_is_made_of_a_charger_as_soon_as_it_charges_no_more():
+    bench = Bench({"max": 16})
+    bench.charge()
+    bench.command("set", ("pwr_share", "Node 1"), "LCD")
+    bench.run(5000)
+    assert bench.core.node == 0 and bench.core.charger.offered_da == 160
+    bench.command("mode", "Off")
+    bench.run(10_000)
+    assert bench.core.node == 1
+
+
+def test_a_lost_node_that_only_held_a_grant_is_reserved_as_well():
+    bench = Bench(dict(MASTER, mode="Normal", mains_met="Disabled", circuit=20))
+    bench.run(1000)
+    group, grants = bench.core.group, bench.core.regulator.grant_da
+    for second in range(20):
+        group.heard(1, True, False, 0, 160, 0, bench.now)
+        group.heard(2, True, second > 2, 0, 200, 0, bench.now)
+        bench.run(1000)
+    assert (grants[1], grants[2]) == (60, 140)
+    for _ in range(5):
+        group.missed(1, bench.now)
+    bench.run(15_000)
+    assert (grants[1], grants[2]) == (0, 140)
+    bench.run(8_000)
+    assert grants[2] == 200

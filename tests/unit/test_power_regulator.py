@@ -652,3 +652,16 @@ def test_update_allocates_nothing():
 
 def _nothing(code, a=0, b=0):
     pass
+
+
+def test_a_car_that_comes_long_after_a_meter_was_back_is_not_kept_waiting():
+    desk = Desk()
+    desk.view.wants = False
+    desk.sample(50)
+    desk.update(12_000)
+    for _ in range(8):
+        desk.sample(50)
+    for _ in range(7 * 24 * 12):
+        desk.sample(50, ms=300_000)  # a week in which the ticks wrap
+    desk.view.wants = True
+    assert desk.sample(50) == MIN
