@@ -5,6 +5,7 @@ from micropython import const
 from evse import reasons, ticks
 from evse.charging import cable
 from evse.power import readings as sources
+from evse.power.draws import EVSES
 from evse.power.phases import Phases
 from evse.power.readings import Readings
 from evse.power.regulator import Regulator
@@ -18,11 +19,15 @@ _ROTATIONS = {"L1L2L3": (0, 1, 2), "L2L3L1": (1, 2, 0), "L3L1L2": (2, 0, 1),
               "L1L3L2": (0, 2, 1), "L2L1L3": (1, 0, 2), "L3L2L1": (2, 1, 0)}
 
 _MASTER = const(1)
-_EVSES = const(8)
 # A node that hears nothing for so long stops; an old Master gives its share away no earlier.
 _TOLD_MS = const(11_000)
 # Below this no EVSE charges, whatever its own MIN: the Master decides for all.
 _LEAST_DA = const(60)
+
+
+def _size(share):
+    """Return how many EVSEs one regulates whose setting pwr_share has the index ``share``."""
+    return EVSES if share == _MASTER else 1
 
 
 def _middle(spread):
@@ -45,7 +50,7 @@ class Current:
         self.record = record
         self.allocate = allocate
         self.readings = Readings()
-        number = _EVSES if settings.index("pwr_share") == _MASTER else 1
+        number = _size(settings.index("pwr_share"))
         self.regulator = Regulator(self.readings, allocate, record, number)
         self.phases = Phases(self.regulator.params, record)
         self.capacity = None
@@ -108,7 +113,7 @@ class Current:
 
     def join(self, share):
         """Become Master, node or neither."""
-        number = _EVSES if share == _MASTER else 1
+        number = _size(share)
         if number != len(self.regulator.evses):
             self.regulator = Regulator(self.readings, self.allocate, self.record, number)
             self.phases = Phases(self.regulator.params, self.record)

@@ -8,20 +8,24 @@ from evse import reasons
 from evse.power.readings import CIRCUIT, MAINS
 from evse.power.views import NO_LIMIT
 
+# Places of the claims as ``allocate`` takes them, of the sum beside the phases, and how it names
+# the claim that won.
 _MAINS = const(0)
 _CIRCUIT = const(1)
 _MEASURED = const(2)
 _CAPACITY = const(3)
 _TOGETHER = const(4)
 _SUM = const(3)
+_BY_CIRCUIT = const(1)
+_BY_CAPACITY = const(2)
+_BY_ALL = const(3)
 _NAMES = (reasons.LIMIT_MAINS, reasons.LIMIT_CIRCUIT, reasons.LIMIT_CAPACITY, reasons.LIMIT_RELAY)
 
 
 class Rooms:
     """Room in dA on L1, L2, L3 and for their sum, and which limit leaves no more.
 
-    ``room`` (4) is what ``free`` found, less what sharing took of it. ``over`` (4) is by how much
-    the meters show a limit exceeded, negative where they do not. ``bound``: MAINS counts and
+    ``room`` (4) is what ``free`` found, less what sharing took of it. ``bound``: MAINS counts and
     the mains meter speaks, ``smart``: so does the capacity, ``metered``: a circuit meter speaks.
     """
 
@@ -32,8 +36,7 @@ class Rooms:
         self._claims = array("i", (NO_LIMIT, NO_LIMIT, 0, NO_LIMIT, NO_LIMIT))
         self._code = array("i", (0,) * 4)
         self.room = array("i", (0,) * 4)
-        self.over = array("i", (0,) * 4)
-        self._margin = array("i", (0,) * 4)
+        self._spare = array("i", (0,) * 4)  # of each limit by the meters, negative if exceeded
         self._others = array("i", (0,) * 3)
         self._most_others = array("i", (0,) * 3)
         self.bound = self.smart = self.metered = False
@@ -96,14 +99,14 @@ class Rooms:
             claims[_MAINS] = claims[_CAPACITY] = NO_LIMIT
         if not circuit:
             claims[_CIRCUIT] = NO_LIMIT
-        self._allocate.over(claims, amps[MAINS], amps[CIRCUIT], self.over)
+        self._allocate.over(claims, amps[MAINS], amps[CIRCUIT], self._spare)
         claims[_MAINS], claims[_CIRCUIT], claims[_CAPACITY] = on_mains, on_circuit, in_all
         for at in range(4):
-            self._margin[at] = -self.over[at]
+            self._spare[at] = -self._spare[at]
 
     def worst(self, mask):
         """Return the dA by which any limit is exceeded that EVSEs on ``mask`` add to."""
-        return -min(self._allocate.least(self._margin, mask), self._margin[_SUM])
+        return -min(self._allocate.least(self._spare, mask), self._spare[_SUM])
 
     def missing(self, low, mask):
         """Return how many dA per phase ``low`` is above the room that is left."""
@@ -113,10 +116,7 @@ class Rooms:
 
     def only_capacity(self, mask):
         """True when no phase of ``mask`` is above its limit, only the sum."""
-        for phase in range(3):
-            if (mask or 7) & (1 << phase) and self.over[phase] > 0:
-                return False
-        return self.over[_SUM] > 0
+        return self._allocate.least(self._spare, mask) >= 0 > self._spare[_SUM]
 
     def _tightest(self, mask):
         """Return the number of the limit that leaves the least to EVSEs on ``mask``."""
@@ -133,17 +133,20 @@ class Rooms:
     def exact(self, mask):
         """True when what EVSEs on ``mask`` have left depends on no other loads."""
         tightest = self._tightest(mask)
-        return tightest == 3 or (tightest == 1 and not self.metered)
+        return tightest == _BY_ALL or (tightest == _BY_CIRCUIT and not self.metered)
 
     def limit(self, mask):
         """Return the reason code of the limit that left the least to EVSEs on ``mask``."""
         tightest = self._tightest(mask)
-        return (reasons.LIMIT_BATTERY if tightest == 2 and self.protect_da else _NAMES[tightest])
+        if tightest == _BY_CAPACITY and self.protect_da:
+            return reasons.LIMIT_BATTERY
+        return _NAMES[tightest]
 
     def fifth(self, missing):
         """True when ``missing`` dA are more than a fifth of the lowest limit of a phase."""
-        return missing > 0 and 5 * missing > min(self._claims[_MAINS], self._claims[_CIRCUIT],
-                                 self._claims[_CAPACITY] // 3)
+        claims = self._claims
+        lowest = min(claims[_MAINS], claims[_CIRCUIT], claims[_CAPACITY] // 3)
+        return missing > 0 and 5 * missing > lowest
 
 
 def count(mask):
