@@ -309,7 +309,7 @@ class Core(Current):
             settings.set("mode", "Normal")  # a file may ask for what no command can
         charger = self.charger
         self.mode = SETTING_MODES.index(settings.get("mode"))
-        self.configure_current(charger.c1)
+        self.configure_current(charger)
         self.rcm_enabled = settings.get("rcmon") == "Enabled"
         if not self.rcm_enabled:
             self.fault(faults.RCM_MISSING, False)

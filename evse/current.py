@@ -37,9 +37,10 @@ def _middle(spread):
 class Current:
     """The half of ``Core`` that is about current.
 
-    ``readings``; ``regulator``; ``phases`` (what Auto wants); ``capacity``, the tariff, and
-    ``group``, the nodes of a Master: None unless used. ``node``: number of this EVSE in the group,
-    0 for the Master and without one. ``dice(n)`` gives a number from 0 to n - 1.
+    ``readings``; ``regulator``; ``phases`` (what Auto wants); ``capacity``, the tariff,
+    ``group``, the nodes of a Master, and ``member``, what a Node is to it: None unless used.
+    ``node``: number of this EVSE in the group, 0 for the Master and without one. ``dice(n)`` gives
+    a number from 0 to n - 1.
 
     Nothing here is private by its name: the build shortens private names module by module, so
     those of a class and of its heir elsewhere would meet.
@@ -54,7 +55,7 @@ class Current:
         self.regulator = Regulator(self.readings, allocate, record, number)
         self.phases = Phases(self.regulator.params, record)
         self.capacity = None
-        self.group = None
+        self.group = self.member = None
         self.node = 0
         self.joined = 0  # the value of pwr_share in force
         self.dice = _middle
@@ -82,11 +83,11 @@ class Current:
 
     # ---- settings in force ----
 
-    def configure_current(self, charging):
+    def configure_current(self, charger):
         """Hand the settings about current on; who shares changes only while nothing charges."""
         settings = self.settings
-        if not charging:
-            self.join(settings.index("pwr_share"))
+        if not charger.c1:
+            self.join(settings.index("pwr_share"), charger)
         params = self.regulator.params
         node = self.node
         view = self.regulator.evses[0]
@@ -111,7 +112,7 @@ class Current:
         self.phases.option = settings.index("c2_return")
         self.load_capacity(settings)
 
-    def join(self, share):
+    def join(self, share, charger):
         """Become Master, node or neither."""
         number = _size(share)
         if number != len(self.regulator.evses):
@@ -121,12 +122,18 @@ class Current:
         if share == _MASTER and not self.group:
             from evse.group import Group
             self.group = Group(self)
-        if share != self.joined:
-            self.joined = share
-            self.told_until = None  # what it was told as somebody else is no permission
-            self.told_reason = 0
+        if share == self.joined:
+            return
+        self.joined = share
+        self.told_until = None  # what it was told as somebody else is no permission
+        self.told_reason = 0
         self.node = max(0, share - _MASTER)
-        if not self.node:
+        self.member = None
+        charger.admitted = True
+        if self.node:
+            from evse.member import Member
+            self.member = Member(self, charger)
+        else:
             self.regulator.limits[0].withdraw(reasons.LIMIT_SHARE)
             self.regulator.limits[0].withdraw(reasons.LIMIT_MASTER_LOST)
 
@@ -171,6 +178,8 @@ class Current:
         """Let whole seconds pass for the tariff and the neighbours."""
         if self.group:
             self.group.second(now)
+        if self.member:
+            self.member.step(now)
         self.phases.step(now)
         capacity = self.capacity
         if not capacity:

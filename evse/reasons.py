@@ -45,6 +45,7 @@ OVERCURRENT = const(32)
 CARD_MISSING = const(33)
 NO_SUN = const(34)
 TURN = const(35)
+WAITS_MASTER = const(36)
 
 LIMIT_MAX = const(40)
 LIMIT_CABLE = const(41)
@@ -141,6 +142,7 @@ _TEXTS = (
     "33 waits for a card\n"
     "34 waits for more sun\n"
     "35 waits for its turn\n"
+    "36 waits for the master\n"
     "40 MAX\n"
     "41 cable\n"
     "42 mains\n"

@@ -31,6 +31,7 @@ class Refused(Exception):
 # Fields of a setting. ``KIND`` is "int", "enum", "str" or "secret". For an int ``ALLOWED`` is
 # (min, max), for an enum the tuple of names, for text the greatest length. ``LEVEL`` is who may
 # write, "drive" or "install". ``LCD`` is the label in the menu, empty where it is not shown.
+# ``REGISTER`` is its Modbus register, 0 for none.
 KEY = const(0)
 KIND = const(1)
 DEFAULT = const(2)
@@ -38,68 +39,89 @@ ALLOWED = const(3)
 LEVEL = const(4)
 UNIT = const(5)
 LCD = const(6)
+REGISTER = const(7)
 
-# In the order of their numbers in the successor firmware; "API" is fed over the network.
-METERS = ("Disabled", "Phoenix C", "Finder 7E", "Eastron3P", "InvEastrn", "ABB", "SolarEdge",
-          "WAGO", "API", "Eastron1P", "Finder 7M", "Sinotimer", "Schneider", "Chint 3P",
-          "C.Gavazzi", "Chint 1P")
+# By their numbers, which travel on the bus and in files. "API" is fed over the network.
+METERS = ("Disabled", "Sensorbox", "Phoenix C", "Finder 7E", "Eastron3P", "InvEastrn", "ABB",
+          "SolarEdge", "WAGO", "API", "Eastron1P", "Finder 7M", "Sinotimer", "HomeWizrd",
+          "Schneider", "Chint 3P", "C.Gavazzi", "Chint 1P", "Orno 516", "Custom", "Orno 517")
 
 _OFF_ON = ("Disabled", "Enabled")
 
 TABLE = (
-    ("mode", "enum", "Normal", ("Normal", "Smart", "Solar"), "drive", "", "MODE"),
-    ("config", "enum", "Socket", ("Socket", "Fixed"), "install", "", "CONFIG"),
-    ("lock", "enum", "Disabled", ("Disabled", "Solenoid", "Motor"), "install", "", "LOCK"),
-    ("cable_lock", "enum", "Disabled", _OFF_ON, "install", "", ""),
+    ("mode", "enum", "Normal", ("Normal", "Smart", "Solar"), "drive", "", "MODE", 0x0200),
+    ("config", "enum", "Socket", ("Socket", "Fixed"), "install", "", "CONFIG", 0x0100),
+    ("lock", "enum", "Disabled", ("Disabled", "Solenoid", "Motor"), "install", "", "LOCK", 0x0101),
+    ("cable_lock", "enum", "Disabled", _OFF_ON, "install", "", "", 0),
     ("pwr_share", "enum", "Disabled", ("Disabled", "Master", "Node 1", "Node 2", "Node 3",
-     "Node 4", "Node 5", "Node 6", "Node 7"), "install", "", "PWR SHARE"),
-    ("mains_met", "enum", "Disabled", METERS, "install", "", "MAINS MET"),
-    ("mains_adr", "int", 10, (10, 247), "install", "", "MAINS ADR"),
-    ("circt_met", "enum", "Disabled", METERS, "install", "", "CIRCT MET"),
-    ("circt_adr", "int", 13, (10, 247), "install", "", "CIRCT ADR"),
-    ("circuit", "int", 16, (10, 200), "install", "A", "CIRCUIT"),
-    ("ev_meter", "enum", "Disabled", METERS, "install", "", "EV METER"),
-    ("ev_adr", "int", 12, (10, 247), "install", "", "EV ADDR"),
-    ("ev_meter_role", "enum", "Car only", ("Car only", "Sub-panel"), "install", "", ""),
-    ("mains", "int", 25, (10, 200), "install", "A", "MAINS"),
-    ("min", "int", 6, (6, 16), "install", "A", "MIN"),
-    ("max", "int", 13, (6, 80), "install", "A", "MAX"),
-    ("start", "int", 4, (0, 48), "drive", "A", "START"),
-    ("stop", "int", 10, (0, 60), "drive", "min", "STOP"),
-    ("import", "int", 0, (0, 48), "drive", "A", "IMPORT"),
-    ("solar_style", "enum", "balanced", ("thrifty", "balanced", "greedy"), "drive", "", ""),
-    ("contact_2", "enum", "Not present",
-     ("Not present", "Always Off", "Solar Off", "Always On", "Auto"), "drive", "", "CONTACT 2"),
-    ("c2_return", "enum", "Never", ("Never", "Once per session", "Budget"), "install", "", ""),
-    ("c2_pause_s", "int", 10, (5, 60), "install", "s", ""),
+     "Node 4", "Node 5", "Node 6", "Node 7"), "install", "", "PWR SHARE", 0x0104),
+    ("mains_met", "enum", "Disabled", METERS, "install", "", "MAINS MET", 0x0208),
+    ("mains_adr", "int", 10, (10, 247), "install", "", "MAINS ADR", 0x0209),
+    ("mains_host", "str", "", 63, "install", "", "", 0),
+    ("grid", "enum", "4Wire", ("4Wire", "3Wire"), "install", "", "GRID", 0x0202),
+    ("sb2_wifi", "enum", "Disabled", ("Disabled", "Enabled", "SetupWifi"), "install", "",
+     "SB2 WIFI", 0x0203),
+    ("circt_met", "enum", "Disabled", METERS, "install", "", "CIRCT MET", 0x020B),
+    ("circt_adr", "int", 13, (10, 247), "install", "", "CIRCT ADR", 0x020C),
+    ("circt_host", "str", "", 63, "install", "", "", 0),
+    ("circuit", "int", 16, (10, 200), "install", "A", "CIRCUIT", 0x0201),
+    ("ev_meter", "enum", "Disabled", METERS, "install", "", "EV METER", 0x0108),
+    ("ev_adr", "int", 12, (10, 247), "install", "", "EV ADDR", 0x0109),
+    ("ev_host", "str", "", 63, "install", "", "", 0),
+    ("ev_meter_role", "enum", "Car only", ("Car only", "Sub-panel"), "install", "", "", 0),
+    ("em_byte_order", "enum", "LBF & LWF", ("LBF & LWF", "LBF & HWF", "HBF & LWF", "HBF & HWF"),
+     "install", "", "BYTE ORD", 0x020E),
+    ("em_data_type", "enum", "INT32", ("INT32", "FLOAT32", "INT16"), "install", "", "DATA TYPE",
+     0x020F),
+    ("em_function", "int", 4, (3, 4), "install", "", "FUNCTION", 0x0210),
+    ("em_u_register", "int", 0, (0, 65530), "install", "", "VOL REGI", 0),
+    ("em_u_divisor", "int", 0, (-3, 7), "install", "10^x", "VOL DIVI", 0),
+    ("em_i_register", "int", 0, (0, 65530), "install", "", "CUR REGI", 0),
+    ("em_i_divisor", "int", 0, (-3, 7), "install", "10^x", "CUR DIVI", 0),
+    ("em_p_register", "int", 0, (0, 65534), "install", "", "POW REGI", 0),
+    ("em_p_divisor", "int", 0, (-3, 7), "install", "10^x", "POW DIVI", 0),
+    ("em_e_register", "int", 0, (0, 65534), "install", "", "ENE REGI", 0),
+    ("em_e_divisor", "int", 0, (-3, 7), "install", "10^x", "ENE DIVI", 0),
+    ("mains", "int", 25, (10, 200), "install", "A", "MAINS", 0x0204),
+    ("min", "int", 6, (6, 16), "install", "A", "MIN", 0x0102),
+    ("max", "int", 13, (6, 80), "install", "A", "MAX", 0x0103),
+    ("start", "int", 4, (0, 48), "drive", "A", "START", 0x0205),
+    ("stop", "int", 10, (0, 60), "drive", "min", "STOP", 0x0206),
+    ("import", "int", 0, (0, 48), "drive", "A", "IMPORT", 0x0207),
+    ("solar_style", "enum", "balanced", ("thrifty", "balanced", "greedy"), "drive", "", "", 0),
+    ("contact_2", "enum", "Not present", ("Not present", "Always Off", "Solar Off", "Always On",
+     "Auto"), "drive", "", "CONTACT 2", 0),
+    ("c2_return", "enum", "Never", ("Never", "Once per session", "Budget"), "install", "", "", 0),
+    ("c2_pause_s", "int", 10, (5, 60), "install", "s", "", 0),
     ("switch", "enum", "Disabled", ("Disabled", "Access B", "Access S", "Sma-Sol B", "Sma-Sol S",
-     "Grid Relay", "Custom B", "Custom S"), "install", "", "SWITCH"),
-    ("led_mode", "enum", "Standard", ("Standard", "Public"), "install", "", "LED MODE"),
-    ("rcmon", "enum", "Disabled", _OFF_ON, "install", "", "RCMON"),
+     "Grid Relay", "Custom B", "Custom S"), "install", "", "SWITCH", 0x0105),
+    ("led_mode", "enum", "Standard", ("Standard", "Public"), "install", "", "LED MODE", 0),
+    ("rcmon", "enum", "Disabled", _OFF_ON, "install", "", "RCMON", 0x0106),
     ("rfid", "enum", "Disabled", ("Disabled", "EnableAll", "EnableOne", "Learn", "Delete",
-     "DeleteAll"), "install", "", "RFID"),
-    ("max_temp", "int", 65, (40, 75), "install", "C", "MAX TEMP"),
-    ("modem", "enum", "Not present", ("Not present", "Experimental"), "install", "", "MODEM"),
-    ("required_evccid", "str", "", 32, "install", "", ""),
+     "DeleteAll"), "install", "", "RFID", 0x0107),
+    ("max_temp", "int", 65, (40, 75), "install", "C", "MAX TEMP", 0),
+    ("modem", "enum", "Not present", ("Not present", "Experimental"), "install", "", "MODEM", 0),
+    ("required_evccid", "str", "", 32, "install", "", "", 0),
     ("cap_mode", "enum", "Disabled", ("Disabled", "Fixed", "Interval", "Flanders"), "install", "",
-     "CAP MODE"),
-    ("capacity", "int", 0, (0, 600), "install", "A", "CAPACITY"),
-    ("cap_stop", "int", 0, (0, 60), "install", "min", "CAP STOP"),
-    ("normal_mains", "enum", "Enabled", _OFF_ON, "install", "", ""),
-    ("relay_w", "int", 4200, (1400, 22000), "install", "W", ""),
-    ("random_start_s", "int", 0, (0, 600), "install", "s", ""),
-    ("power_return_s", "int", 60, (0, 600), "install", "s", ""),
-    ("battery_reserve", "int", 0, (0, 50), "drive", "A", ""),
-    ("battery_protect", "enum", "Disabled", _OFF_ON, "drive", "", ""),
+     "CAP MODE", 0),
+    ("capacity", "int", 0, (0, 600), "install", "A", "CAPACITY", 0),
+    ("cap_stop", "int", 0, (0, 60), "install", "min", "CAP STOP", 0),
+    ("normal_mains", "enum", "Enabled", _OFF_ON, "install", "", "", 0),
+    ("relay_w", "int", 4200, (1400, 22000), "install", "W", "", 0),
+    ("random_start_s", "int", 0, (0, 600), "install", "s", "", 0),
+    ("power_return_s", "int", 60, (0, 600), "install", "s", "", 0),
+    ("battery_reserve", "int", 0, (0, 50), "drive", "A", "", 0),
+    ("battery_protect", "enum", "Disabled", _OFF_ON, "drive", "", "", 0),
     ("phase_rotation", "enum", "L1L2L3", ("L1L2L3", "L2L3L1", "L3L1L2", "L1L3L2", "L2L1L3",
-     "L3L2L1"), "install", "", ""),
+     "L3L2L1"), "install", "", "", 0),
     ("share_order", "enum", "Fair", ("Fair", "Node order", "First come", "Solar first"), "install",
-     "", ""),
-    ("rotation_min", "int", 30, (0, 1440), "install", "min", ""),
-    ("tz", "str", "CET-1CEST,M3.5.0,M10.5.0/3", 63, "install", "", ""),
-    ("trust_lan", "enum", "Disabled", _OFF_ON, "install", "", ""),
-    ("wifi_ssid", "str", "", 32, "install", "", ""),
-    ("wifi_password", "secret", "", 64, "install", "", ""),
+     "", "", 0),
+    ("rotation_min", "int", 30, (0, 1440), "install", "min", "", 0),
+    ("tz", "str", "CET-1CEST,M3.5.0,M10.5.0/3", 63, "install", "", "", 0),
+    ("trust_lan", "enum", "Disabled", _OFF_ON, "install", "", "", 0),
+    ("modbus_tcp", "enum", "Disabled", _OFF_ON, "install", "", "", 0),
+    ("wifi_ssid", "str", "", 32, "install", "", "", 0),
+    ("wifi_password", "secret", "", 64, "install", "", "", 0),
 )
 
 
@@ -120,6 +142,8 @@ def check(setting, value):
     if type(value) is not str:
         raise Refused("%s must be text" % key, key)
     if setting[KIND] == "enum":
+        if allowed is METERS and key != "mains_met":
+            allowed = [name for name in METERS if name != "Sensorbox"]  # it sees the mains only
         for name in allowed:
             if name.lower() == value.lower():
                 return name

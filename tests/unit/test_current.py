@@ -2,18 +2,29 @@
 
 from evse import reasons, ticks
 from evse.charging import faults
+from evse.charging.states import (
+    STATE_A,
+    STATE_COMM_B,
+    STATE_COMM_B_OK,
+    STATE_COMM_C,
+    STATE_COMM_C_OK,
+)
 from evse.power.views import NO_LIMIT, SOLAR
 from helpers_core import Bench
 
 SMART = {"mains_met": "API", "mode": "Smart"}
 MASTER = dict(SMART, pwr_share="Master", circuit=32)
 NODE = {"pwr_share": "Node 2", "mode": "Smart"}
+AGREED = {STATE_COMM_B: STATE_COMM_B_OK, STATE_COMM_C: STATE_COMM_C_OK}
 
 
 def told(bench, da, seconds, reason=0):
-    """The node hears its Master each second."""
+    """A Master that agrees to whatever it is asked."""
+    member = bench.core.member
     for _ in range(seconds):
-        bench.core.told(da, bench.now, reason)
+        member.told(da, bench.now, reason)
+        if da:
+            member.write_state(AGREED.get(member.state(), STATE_A), bench.now)
         bench.run(1000)
 
 
@@ -58,7 +69,7 @@ def test_a_node_that_is_told_nothing_says_why_its_master_gave_nothing():
     told(bench, 0, 3, reasons.TURN)
     assert bench.status.reason == reasons.TURN
     told(bench, 0, 3)
-    assert bench.status.reason == reasons.LIMIT_SHARE
+    assert bench.status.reason == reasons.WAITS_MASTER
 
 
 def test_a_node_stops_eleven_seconds_after_its_masters_last_word():

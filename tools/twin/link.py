@@ -59,6 +59,7 @@ class Link:
         for node in self._nodes:
             if not self._dead(node) and node.wake(now):
                 n = node.number
+                node.core.charger.admitted = True
                 node.core.told(self._told[n], node.core.now, self._why[n])
 
     def begin(self, now):
