@@ -6,7 +6,9 @@ from the timer callback. Time is the uptime in seconds; words are looked up when
 
 from array import array
 
-SIZE = 64
+from micropython import const
+
+SIZE = const(64)
 
 
 class Journal:

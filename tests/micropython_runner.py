@@ -13,6 +13,8 @@ MARK = "\x1eRESULT "
 def run(slot, path, names):
     """Import the test file against the firmware in ``slot`` and call its functions ``names``."""
     folder, name = path.rsplit("/", 1)
+    sys.path.insert(0, sys.argv[0].rsplit("/", 1)[0] + "/../tools")
+    __import__("constants")
     sys.path[:] = [slot, slot + "/lib", folder, ".frozen"]
     module = __import__(name[:-3])
     for test in names:

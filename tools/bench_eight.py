@@ -21,8 +21,7 @@ MODES = ((-1, "modes mixed"), (0, "Normal"), (1, "Smart"), (2, "Solar"))
 
 def _run(slot, call):
     """Let MicroPython make ``call`` on a bench module; returns what it printed."""
-    start = "import sys; sys.path[:] = [%r, %r, %r, '.frozen']; import %s; %s" % (
-        str(slot), str(slot / "lib"), str(TOOLS), call.split(".")[0], call)
+    start = firmware.beside(slot) + "import %s; %s" % (call.split(".")[0], call)
     done = subprocess.run([firmware.interpreter(), "-X", "heapsize=16M", "-c", start], check=True,
                           capture_output=True, text=True)
     return json.loads(done.stdout)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import inline
 import rom
 import shorten
 import trim
@@ -132,6 +133,20 @@ def our_modules(board, arch):
         yield source, name
 
 
+def numbered():
+    """Texts of all our modules, by path, with numbers for each other's constants.
+
+    The names that went are left for tools/constants.py.
+    """
+    sources = {}
+    for source in sorted((ROOT / "evse").rglob("*.py")):
+        path = source.relative_to(ROOT).with_suffix("").as_posix()
+        sources[path.removesuffix("/__init__").replace("/", ".")] = source.read_text()
+    texts, gone = inline.inlined(sources)
+    write(BUILD / "generated" / "constants.json", json.dumps(gone).encode())
+    return texts
+
+
 def libraries():
     """Yield (source, path in lib) of each library module the firmware carries."""
     lib = ROOT / "lib"
@@ -156,11 +171,15 @@ def build(board):
         return path
 
     generated = BUILD / "generated" / board
+    texts = numbered()
+    families = shorten.families(texts)
     for source, name in our_modules(board, arch):
         native = arch if name == "evse/power/allocate_native" or "sampler" in name else None
-        if name.startswith("evse/") and not name.startswith("evse/boards/"):
-            # Boards inherit from each other across modules, so their names stay.
-            text = shorten.shortened(source.read_text())
+        dotted = name.removesuffix("/__init__").replace("/", ".")
+        if dotted in texts:
+            text = texts[dotted]
+            if not name.startswith("evse/boards/"):  # tests look inside them
+                text = shorten.shortened(text, [texts[one] for one in families[dotted]])
             source = generated / (name + ".py")
             write(source, text.encode())
         sources[name] = source
@@ -181,8 +200,9 @@ def build(board):
                      0 if name in ASSERTS else 3, None)
     roots = ("evse.app", "evse.boards." + board)
     write(keep(slot / "modules"), rom.listing(slot, sources, roots).encode())
-    for source in sorted((ROOT / "evse").rglob("*.json")):
-        write(keep(slot / source.relative_to(ROOT)), source.read_bytes())
+    for source in sorted((ROOT / "evse").rglob("*")):
+        if source.suffix in (".json", ".txt"):
+            write(keep(slot / source.relative_to(ROOT)), source.read_bytes())
     for source in sorted((ROOT / "web").iterdir()):
         target = keep(slot / "web" / (source.name + ".gz"))
         write(target, gzip.compress(source.read_bytes(), 9, mtime=0))

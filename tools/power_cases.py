@@ -208,15 +208,14 @@ def run_batch(seeds, slot):
         documents = {seed: scenarios.normalise(case(seed)) for seed in seeds}
         for seed, document in documents.items():
             (place / ("%d.json" % seed)).write_text(json.dumps(document), encoding="utf-8")
-        code = ("import sys, gc; sys.path[:] = [%r, %r, %r, '.frozen']; "
-                "from twin import closed_loop\n"
+        code = ("import gc; from twin import closed_loop\n"
                 "for seed in %r:\n"
                 "    closed_loop.main('%s/%%d.json' %% seed, '%s/%%d.result' %% seed)\n"
-                "    gc.collect()\n" % (str(slot), str(slot / "lib"), str(TOOLS), list(seeds),
-                                        place, place))
+                "    gc.collect()\n" % (list(seeds), place, place))
         text = ""
         try:
-            done = subprocess.run([firmware.interpreter(), "-X", "heapsize=" + HEAP, "-c", code],
+            done = subprocess.run([firmware.interpreter(), "-X", "heapsize=" + HEAP, "-c",
+                                   firmware.beside(slot) + code],
                                   text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                   timeout=MINUTES_S, check=False)
             text = done.stdout

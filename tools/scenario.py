@@ -58,10 +58,9 @@ def run(scenario, stepping="jump", folder=None):
     with tempfile.TemporaryDirectory(prefix="microevse-") as place:
         source, result = Path(place) / "scenario.json", Path(place) / "result.json"
         source.write_text(json.dumps(scenario), encoding="utf-8")
-        start = ("import sys; sys.path[:] = [%r, %r, %r, '.frozen']; "
-                 "from twin import closed_loop; closed_loop.main(%r, %r, %r)"
-                 % (str(folder), str(folder / "lib"), str(TOOLS), str(source), str(result),
-                    stepping))
+        start = firmware.beside(folder) + (
+            "from twin import closed_loop; closed_loop.main(%r, %r, %r)"
+            % (str(source), str(result), stepping))
         done = subprocess.run([firmware.interpreter(), "-X", "heapsize=" + HEAP, "-c", start],
                               text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               check=False)

@@ -89,9 +89,8 @@ def measure(row, repetitions, slot, jump=True):
         source, answer = Path(name) / "order.json", Path(name) / "answer.json"
         source.write_text(json.dumps({"rows": [[row.key, repetitions * row.weight]],
                                       "jump": jump}), encoding="utf-8")
-        start = ("import sys; sys.path[:] = [%r, %r, %r, '.frozen']; "
-                 "import timing_run; timing_run.main(%r, %r)"
-                 % (str(slot), str(slot / "lib"), str(TOOLS), str(source), str(answer)))
+        start = firmware.beside(slot) + (
+            "import timing_run; timing_run.main(%r, %r)" % (str(source), str(answer)))
         done = subprocess.run([firmware.interpreter(), "-X", "heapsize=" + HEAP, "-c", start],
                               text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               timeout=TIME_LIMIT_S, check=False)

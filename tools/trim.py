@@ -50,8 +50,6 @@ UNUSED = {
     "umodbus/functions": (
         "read_coils",
         "read_discrete_inputs",
-        "write_single_register",
-        "write_multiple_registers",
         "validate_resp_data",
         "write_single_coil",
         "write_multiple_coils",

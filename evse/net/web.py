@@ -14,7 +14,8 @@ from microdot import Microdot, Request
 from micropython import const
 
 from evse import ticks
-from evse.net import api, inlet, legacy, page, writes
+from evse.commands import rare
+from evse.net import api, inlet, legacy, page
 from evse.net.reply import failure
 
 _SERVED_MAX = const(4)
@@ -26,7 +27,12 @@ _LEAVE_MS = const(500)
 _ACCEPT_MS = const(20)
 _BACKLOG = const(4)
 _DISCARD_MAX = const(4096)
+_KEPT_MS = const(60_000)
 
+# What evse.net.writes answers. Some clients never POST, some feed a meter every second: the module
+# is loaded for the first, and goes when nobody has wanted it for a minute.
+_WRITES = ("/settings", "/currents", "/ev_meter", "/ev_state", "/rfid", "/cablelock", "/color_off",
+           "/color_normal", "/color_smart", "/color_solar", "/color_custom")
 
 _BUSY = inlet.Refusal(503, "busy, try again in a second", {"Retry-After": "1"})
 _LATE = inlet.Refusal(408, "request not complete in time")
@@ -100,9 +106,8 @@ class WebServer:
         self._app = app = Microdot()
         self._doors = (status, command)
         self._web_dir = web_dir
-        self._routes = {}
-        for module in (api, legacy, writes):
-            self._routes.update(module.ROUTES)
+        self._writes = None
+        self._wrote_at = 0
         methods = ("GET", "POST")
         app.route("/", methods)(self._answer)
         app.route("/<path:rest>", methods)(self._answer)
@@ -119,13 +124,17 @@ class WebServer:
         """Answer a request for any path; HEAD is a GET whose body Microdot's caller leaves out."""
         path = request.path
         get = request.method != "POST"
-        handler = self._routes.get(("GET " if get else "POST ") + path)
+        handler = _route(("GET " if get else "POST ") + path)
         if handler:
             return handler(request, *self._doors)
+        if path in _WRITES and not get:
+            self._writes = self._writes or rare("net.writes")
+            self._wrote_at = now_ms()
+            return self._writes.post(request, *self._doors)
         known = path in page.FILES
         if known and get:
             return page.serve(path, self._web_dir)
-        if known or ("POST " if get else "GET ") + path in self._routes:
+        if known or path in _WRITES or _route(("POST " if get else "GET ") + path):
             return failure(405, "method not allowed",
                            headers={"Allow": "POST" if get else "GET, HEAD"})
         return failure(404, "not found")
@@ -167,11 +176,13 @@ class WebServer:
                 peer.close()  # no room for it now: it may come back
 
     def sweep(self, now):
-        """End the connections whose time is up at ``now``."""
+        """End the connections whose time is up at ``now``, and let go what nobody wants."""
         for connection in self._serving:
             connection.reap(now)
         for connection in self._leaving:
             connection.reap(now)
+        if self._writes and ticks.diff(now, self._wrote_at) >= _KEPT_MS:
+            self._writes = None
 
     async def accept(self, reader, writer):
         """Serve one connection, or turn it away; returns when it is closed."""
@@ -232,6 +243,10 @@ class WebServer:
                 raise
         finally:
             self._leaving.remove(connection)
+
+
+def _route(method_and_path):
+    return api.ROUTES.get(method_and_path) or legacy.ROUTES.get(method_and_path)
 
 
 def _error_handler(status, error):

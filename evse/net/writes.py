@@ -16,7 +16,8 @@ _CAR = ("current_soc", "full_soc", "energy_request", "energy_capacity")
 _HEX = "0123456789abcdefABCDEF"
 
 
-def _post(request, status, command):
+def post(request, status, command):
+    """Carry out a POST and answer it."""
     name = request.path[1:]
     writer = _Writer(request, status, command)
     try:
@@ -28,11 +29,6 @@ def _post(request, status, command):
     except ValueError as exc:
         return Reply(quote({"error": str(exc)}))
     return Reply(quote(writer.reply))
-
-
-ROUTES = {"POST /" + name: _post for name in (
-    "settings", "currents", "ev_meter", "ev_state", "rfid", "cablelock",
-    "color_off", "color_normal", "color_smart", "color_solar", "color_custom")}
 
 
 def _whole(value):

@@ -16,7 +16,7 @@ FIRST_COME = const(2)
 SOLAR_FIRST = const(3)
 
 # A ceiling this high is none; eight of them, a limit and a current still fit 32 bits.
-NO_LIMIT = 0x7FFFFFF
+NO_LIMIT = const(0x7FFFFFF)
 
 
 class Params:

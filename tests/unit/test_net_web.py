@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 
 from evse import ticks
 from evse.net import web
@@ -58,6 +59,30 @@ def test_unknown_paths_and_methods_answer_as_json():
         assert request("POST", path).status == 405, path
     for path in ("/nothing", "/settings/more", "/api/v1", "/api/v1/", "/api/v1/status/"):
         assert request("GET", path).status == request("POST", path).status == 404, path
+
+
+def test_what_writes_is_kept_only_while_somebody_does():
+    server = new_server()
+    loaded = []
+    load = web.rare
+
+    def counting(name):
+        loaded.append(name)
+        return load(name)
+
+    def post(ms):
+        server.sweep(later(ms))
+        stream = FakeStream(b"POST /cablelock?1= HTTP/1.0\r\n\r\n")
+        asyncio.run(server.accept(stream, stream))
+        assert Answer(stream.written).json == {"cablelock": 1}
+        assert "evse.net.writes" not in sys.modules
+        return len(loaded)
+
+    web.rare = counting
+    try:
+        assert [post(ms) for ms in (0, 59_000, 61_000)] == [1, 1, 2]
+    finally:
+        web.rare = load
 
 
 def test_head_has_no_body():
