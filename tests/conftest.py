@@ -31,6 +31,8 @@ from page_fixture import browser, open_page  # noqa: E402, F401
 
 from twin_fixture import twin  # noqa: E402, F401
 
+pytest_plugins = ["whole_run"]
+
 _built = {}
 
 
@@ -39,7 +41,10 @@ def _build():
     if "slot" not in _built:
         import build
 
-        _built["slot"] = build.build("sim") / build.SLOT
+        slot = build.BUILD / "sim" / build.SLOT
+        # One of several processes finds what the one that started them has built.
+        _built["slot"] = slot if "PYTEST_XDIST_WORKER" in os.environ else \
+            build.build("sim") / build.SLOT
     return _built["slot"]
 
 
@@ -75,6 +80,8 @@ def pytest_configure(config):
     os.environ["TESTDATA"] = str(TESTDATA)
     if not TESTDATA.is_dir() and os.environ.get("REQUIRE_TESTDATA"):
         raise pytest.UsageError("the shared test data is missing: %s" % TESTDATA)
+    if config.option.numprocesses:
+        _build()
 
 
 def pytest_report_header(config):

@@ -1,9 +1,12 @@
 """What the runner of the MicroPython tests says about tests that fail, crash or never ran."""
 
+import random
 import re
+from types import SimpleNamespace
 
 import conftest
 import pytest
+import whole_run
 
 FILE = '''
 def test_good():
@@ -71,3 +74,86 @@ def test_a_test_that_hangs_is_ended(run, monkeypatch):
     results = run("def test_hangs():\n    while True:\n        pass\n", "test_hangs")
     assert results["test_hangs"]["state"] == "failed"
     assert "it took too long during" in results["test_hangs"]["text"]
+
+
+# ---- the whole run ----
+
+FILES = ("tests/system/test_twin.py", "tests/unit/test_a.py", "tests/test_b.py",
+         "tests/browser/test_page.py", "tests/system/test_scenario.py", "tests/unit/test_d.py",
+         "tests/property/test_c.py", "tests/system/test_new.py")
+
+
+class Process:
+    """A process as the scheduler knows it: it keeps its last test until it hears what follows."""
+
+    def __init__(self, name):
+        self.gateway = SimpleNamespace(id=name)
+        self.given = []
+        self.shutting_down = False
+
+    def send_runtest_some(self, tests):
+        assert not self.shutting_down
+        self.given += tests
+
+    def shutdown(self):
+        self.shutting_down = True
+
+    @property
+    def running(self):
+        return self.given[0] if len(self.given) > 1 - self.shutting_down else None
+
+
+@pytest.mark.parametrize("number", (1, 2, 3))
+@pytest.mark.parametrize("seed", range(9))
+def test_what_runs_in_real_time_has_the_machine_for_itself(number, seed):
+    chance = random.Random(seed)
+    tests = ["%s::test_%d" % (name, n) for name in FILES for n in range(chance.randint(1, 5))]
+    items = [SimpleNamespace(nodeid=test) for test in tests]
+    whole_run.pytest_collection_modifyitems(items)
+    tests = [item.nodeid for item in items]
+    option = SimpleNamespace(tx=["popen"] * number, maxprocesses=None, loadscopereorder=True)
+    config = SimpleNamespace(option=option, getvalue=lambda name: getattr(option, name))
+    schedule = whole_run.pytest_xdist_make_scheduler(config, None)
+    processes = [Process("gw%d" % n) for n in range(number)]
+    for process in processes:
+        schedule.add_node(process)
+        schedule.add_node_collection(process, tests)
+    schedule.schedule()
+    done, shared = [], 0
+    while len(done) < len(tests):
+        running = {one: tests[one.running] for one in processes if one.running is not None}
+        parts = set(map(whole_run.part, running.values()))
+        assert parts == {"side by side"} or len(running) == 1, running
+        shared += len(running) > 1
+        over = chance.choice(list(running))
+        schedule.mark_test_complete(over, over.given.pop(0))
+        done.append(running[over])
+    assert sorted(done) == sorted(tests)
+    parts = [whole_run.part(test) for test in done]
+    assert parts == sorted(parts, key=list(whole_run.BUDGETS).index)
+    assert shared or number == 1
+    assert schedule.tests_finished
+
+
+def test_a_part_that_takes_too_long_is_told_and_fails_the_run(monkeypatch):
+    times = whole_run.Times()
+    limit = whole_run.BUDGETS["browser"]
+    session = SimpleNamespace(exitstatus=0)
+
+    def took(seconds):
+        times.pytest_runtest_logreport(SimpleNamespace(
+            nodeid="tests/browser/test_page.py::test_a", start=50, stop=50 + seconds, when="call"))
+        times.pytest_sessionfinish(session)
+        lines = []
+        times.pytest_terminal_summary(SimpleNamespace(section=lines.append, line=lines.append))
+        return lines[1]
+
+    monkeypatch.setenv("REQUIRE_TESTDATA", "1")
+    assert took(limit).split()[:6] == ["browser", "1", "tests", "4:00", "of", "4"]
+    assert session.exitstatus == 0
+    monkeypatch.delenv("REQUIRE_TESTDATA")
+    assert "TOO LONG" in took(limit + 1)
+    assert session.exitstatus == 0
+    monkeypatch.setenv("REQUIRE_TESTDATA", "1")
+    took(1)
+    assert session.exitstatus == 1

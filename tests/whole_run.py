@@ -1,0 +1,111 @@
+"""How the whole of the tests is run: two processes, first side by side, then one file at a time.
+
+Tests on simulated time only want processors, so their files share them. Tests of programs that
+run in real time want a quiet machine, so each of their files has it for itself, afterwards. All is
+one run with one summary; the time each part took is shown beside its budget. A part that takes
+longer makes the run fail where REQUIRE_TESTDATA is set; at home the machine may be a slow one.
+"""
+
+import os
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+# Files in tests/system that run nothing in real time and leave nothing in build/; those in
+# tests/unit, tests/property and tests/ never do. What takes long comes first, so that both
+# processes end at about the same time.
+SHARING = ("power_cases", "timing", "scenario", "bench", "scenario_plug", "scenario_site",
+           "pictures", "twin_metrics")
+MIN = 60
+BUDGETS = {"side by side": 8 * MIN, "browser": 4 * MIN, "system": 12 * MIN}
+
+
+def part(nodeid):
+    """Which part of the run a test belongs to."""
+    folder = nodeid.split("/")[1]
+    return folder if folder in BUDGETS and _place(nodeid) == len(SHARING) else "side by side"
+
+
+def _place(nodeid):
+    """The place of a test's file in SHARING."""
+    name = nodeid.split("::")[0].removeprefix("tests/system/test_").removesuffix(".py")
+    return SHARING.index(name) if name in SHARING else len(SHARING)
+
+
+def _order(item):
+    return list(BUDGETS).index(part(item.nodeid)), _place(item.nodeid)
+
+
+class Schedule(LoadFileScheduling):
+    """Files side by side as long as they may be; the rest is for the process that is left."""
+
+    def _reschedule(self, node):
+        if not self.workqueue or part(next(iter(self.workqueue))) == "side by side":
+            super()._reschedule(node)
+            return
+        # A process keeps its last test until it is given more or told that there is none.
+        if node.shutting_down or self._pending_of(self.assigned_work[node]) > 1:
+            return
+        others = [other for other in self.nodes if other is not node]
+        if not all(other.shutting_down for other in others):
+            node.shutdown()
+        elif not any(self._pending_of(self.assigned_work[other]) for other in others):
+            self._assign_work_unit(node)
+
+    def mark_test_complete(self, node, item_index, duration=0):
+        """Note that a test is over, and see whether another process waits for that."""
+        super().mark_test_complete(node, item_index, duration)
+        if self.workqueue and node.shutting_down:
+            for other in self.nodes:
+                self._reschedule(other)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Files are given out in the order of the items."""
+    config.option.loadscopereorder = False
+    return Schedule(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Sort by parts; the order within a file stays."""
+    items.sort(key=_order)
+
+
+class Times:
+    """Notes when each part ran and tells at the end; ``failed`` when one took too long."""
+
+    def __init__(self):
+        self._spans = {}
+
+    def pytest_runtest_logreport(self, report):
+        """One step of one test is over."""
+        first, last, count = self._spans.get(part(report.nodeid), (report.start, report.stop, 0))
+        self._spans[part(report.nodeid)] = (min(first, report.start), max(last, report.stop),
+                                            count + (report.when == "call"))
+
+    def late(self):
+        """Names of the parts that took longer than their budget."""
+        return [name for name, (first, last, _) in self._spans.items()
+                if last - first > BUDGETS[name]]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session):
+        """Fail where the time is up."""
+        if self.late() and os.environ.get("REQUIRE_TESTDATA") and not session.exitstatus:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter):
+        """The times, before the last line."""
+        terminalreporter.section("times")
+        for name, (first, last, count) in self._spans.items():
+            seconds, budget = round(last - first), BUDGETS[name]
+            terminalreporter.line("%-13s %5d tests %3d:%02d of %2d min%s" % (
+                name, count, seconds // MIN, seconds % MIN, budget // MIN,
+                "  TOO LONG" if name in self.late() else ""))
+
+
+def pytest_configure(config):
+    """Tell the times of a run in several processes, which is the whole run."""
+    if getattr(config.option, "numprocesses", None):
+        config.pluginmanager.register(Times())
