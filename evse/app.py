@@ -12,11 +12,11 @@ import os
 import sys
 from array import array
 
+from micropython import const
+
 from evse import reasons, ticks
 from evse.build import BOARD, VERSION
-from evse.bus import meters
-from evse.bus.master import Master
-from evse.bus.rtu import Link
+from evse.bus.service import Bus
 from evse.cards import Cards
 from evse.charging import faults
 from evse.core import Core
@@ -35,14 +35,13 @@ except (ImportError, ValueError):  # a host whose processor has no native emitte
 
     print("native core not available here: running the plain one")
 
-WATCHDOG_MS = 3000
-_REPL_WATCHDOG_MS = 600_000
-_ALIVE_MS = 500  # a vital task not seen for this long does not get the watchdog fed
-_BUS_ALIVE_MS = 5000  # longer than its restart takes
-_RESTART_MS = 2000
-_POWER_RETURN_MIN_S = 10
-_METER_MS = 1000
-_GC_BYTES = 8192  # collect after so much has been allocated: a pause of about 10 ms on the board
+WATCHDOG_MS = const(3000)
+_REPL_WATCHDOG_MS = const(600_000)
+_ALIVE_MS = const(500)  # a vital task not seen for this long does not get the watchdog fed
+_BUS_ALIVE_MS = const(5000)  # longer than its restart takes
+_RESTART_MS = const(2000)
+_POWER_RETURN_MIN_S = const(10)
+_GC_BYTES = const(8192)  # collect after so much has been allocated: a pause of about 10 ms
 
 
 def dice(spread):
@@ -69,6 +68,7 @@ class App:
         now = board.now()
         self.core = core = Core(self.settings, self.journal, allocate, now, delay_s)
         core.dice = dice
+        core.serial = board.serial
         core.cards = Cards(directory + "/cards.csv")
         core.session_number = self.storage.number
         self.front = Front(board, core)
@@ -78,7 +78,11 @@ class App:
         self.cycle = self.status.cycle = Cycle(now)
         self._burst = array("i", (0,) * 6)
         self._rcm = False
-        self._master = None
+        port = board.rs485()
+        self.bus = port and Bus(port, core, board.now)
+        self.names = self.homewizards = None
+        self.status.bus_rows = self._meter_rows
+        self.status.box = lambda: self.bus and self.bus.box
         self._seen = {"control": now, "power": now}
 
     def _on_tick(self):
@@ -144,30 +148,11 @@ class App:
         self.storage.save(self.core)
 
     def _all_alive(self, now):
-        """True when control, regulator and, if used, the bus have run lately."""
+        """True when control, regulator and, where there is one, the bus have run lately."""
         for seen in self._seen.values():
             if ticks.diff(now, seen) >= _ALIVE_MS:
                 return False
-        return not self._master or ticks.diff(now, self._master.alive_at) < _BUS_ALIVE_MS
-
-    async def _bus(self):
-        port = self.board.rs485()
-        settings = self.settings
-        master = None
-        for which, kind, address in (("mains", "mains_met", "mains_adr"),
-                                     ("circuit", "circt_met", "circt_adr"),
-                                     ("ev", "ev_meter", "ev_adr")):
-            name = settings.get(kind)
-            if port is None or name in ("Disabled", "API"):
-                continue
-            now = self.board.now
-            master = master or Master(Link(port, now), now)
-            master.add(meters.Meter(meters.load(name), which, settings.get(address),
-                                    self.core.command), _METER_MS)
-        if master:
-            self.status.bus_rows = master.quality
-            self._master = master
-            await master.run()
+        return not self.bus or ticks.diff(now, self.bus.alive_at) < _BUS_ALIVE_MS
 
     async def _web(self):
         settings = self.settings
@@ -176,6 +161,36 @@ class App:
         address = self.board.http_address()
         if address:  # none without a radio that works
             await WebServer(self.status, self.core.command, sys.path[0] + "/web").run(*address)
+
+    def _meter_rows(self):
+        """Rows of all meters and nodes, whatever they are read over."""
+        rows = list(self.bus.rows()) if self.bus else []
+        if self.homewizards:
+            rows.extend(self.homewizards.rows())
+        return rows
+
+    async def _homewizard(self):
+        """Read the HomeWizard meters while the settings name any."""
+        get = self.settings.get
+        while True:
+            if "HomeWizrd" in (get("mains_met"), get("circt_met"), get("ev_meter")):
+                from evse.net.homewizard import HomeWizards
+                from evse.net.resolve import Names
+                self.names = self.names or Names(self.board.dns_server, self.board.now)
+                self.homewizards = HomeWizards(self.status, self.core.command, self.names,
+                                               self.board.now)
+                await self.homewizards.run()
+                self.homewizards = None
+            await asyncio.sleep_ms(_RESTART_MS)
+
+    async def _modbus(self):
+        """Serve Modbus TCP while the settings say so."""
+        address = self.board.modbus_address()
+        while address:
+            if self.settings.get("modbus_tcp") == "Enabled":
+                from evse.net.modbus_tcp import ModbusTcp
+                await ModbusTcp(self.status, self.board.now).run(*address)
+            await asyncio.sleep_ms(_RESTART_MS)
 
     async def _keep(self, name, service):
         """Run a service; one that raises is journalled and started again."""
@@ -192,7 +207,10 @@ class App:
         feed = self.board.watchdog(WATCHDOG_MS)
         vital = [asyncio.create_task(self._control()), asyncio.create_task(self._power()),
                  asyncio.create_task(self._supervise(feed))]
-        for number, service in enumerate((self.front.run, self._bus, self._web)):
+        services = [self.front.run, self._web, self._homewizard, self._modbus]
+        if self.bus:
+            services.append(self.bus.run)
+        for number, service in enumerate(services):
             asyncio.create_task(self._keep(number, service))
         gc.collect()
         gc.threshold(_GC_BYTES)

@@ -7,13 +7,14 @@ import sys
 
 from micropython import const
 
-import evse
 from evse import reasons
 from evse.cards import check as check_card
 from evse.power import readings as sources
 from evse.settings import LEVEL, Refused
 
-OFF, ON, PAUSE = 0, 1, 2
+OFF = const(0)
+ON = const(1)
+PAUSE = const(2)
 
 # REST and MQTT mode numbers: 0 Off, 1 Normal, 2 Solar, 3 Smart, 4 Pause.
 MODE_IDS = {"Off": 0, "Normal": 1, "Solar": 2, "Smart": 3, "Pause": 4}
@@ -21,6 +22,7 @@ _MODES = list(MODE_IDS)
 _ACCESS = ("Off", "On", "Pause")
 
 _READING_VALID_MS = const(11_000)
+_OVERHEARD_VALID_MS = const(40_000)  # a Master polls the meters of its nodes one in a cycle
 _ABSURD_DA = const(10_000)
 _ABSURD_W = const(1_000_000)
 _ABSURD_WH = 1_000_000_000_000
@@ -29,6 +31,7 @@ _METERS = {"mains": "mains_met", "ev": "ev_meter", "circuit": "circt_met"}
 _BATTERY_VALID_MS = const(60_000)
 _MOST_INTERVALS = const(24)
 _MOST_W = const(32_000)
+_EXAMINATIONS = ("bus", "phases", "stop")
 _COLOURS = ("off", "normal", "smart", "solar", "custom")
 _CHANGES = ("add", "remove", "clear", "load")
 _LEARN, _DELETE = const(3), const(4)  # values of the setting rfid
@@ -36,24 +39,26 @@ _HANDS = ("LCD", "installer", "switch", "card")  # they stand at the charger
 
 
 def rare(name):
-    """Import the module ``name`` of this package for once: only the caller will keep it."""
-    module = __import__("evse." + name, None, None, ("evse",))
-    del sys.modules["evse." + name]
-    delattr(evse, name)
+    """Import the module ``name`` of evse for once: only the caller will keep it."""
+    name = "evse." + name
+    package, _, last = name.rpartition(".")
+    module = __import__(name, None, None, (last,))
+    del sys.modules[name]
+    delattr(sys.modules[package], last)
     return module
 
 
 class Commands:
     """Call it with (name, value, source). ``source`` says who speaks: "LCD", "REST", "MQTT",
-    "bus", "installer", "switch", "card".
+    "bus", "installer", "switch", "card", "HomeWizard".
 
     "mode" (name or number); "access" ("Off", "On", "Pause"); "override" (dA, 0 ends it); "set"
-    (key, value); "fault" ("reset"); "reading" ("mains", "ev" or "circuit", L1, L2, L3 in dA, W,
-    Wh; None for what is not known); "battery" (dA, charging positive); "intervals" (pairs of
-    minute of the day and W); "swipe" (the card's 12 or 14 hex digits); "cards" (("add", hex,
+    (key, value); "fault" ("reset"); "reading" ("mains", "ev" or "circuit", L1, L2, L3 in dA, W, Wh
+    in, Wh out; None for what is not known); "battery" (dA, charging positive); "intervals" (pairs
+    of minute of the day and W); "swipe" (the card's 12 or 14 hex digits); "cards" (("add", hex,
     name), ("remove", hex), ("clear",), ("load", lines)); "timer" ((mode, start, stop, repeat) or
-    None); "clock" (Unix seconds); "custom" (bool); "colour" ((name, R, G, B)); "phases" (1 or
-    3); "pwm" (-1..1024); "ev_state" (a dict).
+    None); "clock" (Unix seconds); "custom" (bool); "colour" ((name, R, G, B)); "phases" (1 or 3);
+    "pwm" (-1..1024); "ev_state" (a dict); "doctor" ("bus", "phases", "stop").
     """
 
     def __init__(self, core):
@@ -74,7 +79,8 @@ class Commands:
 
     def do_mode(self, value, source):
         self._mode(value, source)
-        self._drop_timer()
+        if source != "bus":
+            self._drop_timer()
 
     def _mode(self, value, source):
         core = self._core
@@ -84,7 +90,8 @@ class Commands:
         if name == "Off" or name == "Pause":
             core.access.set(OFF if name == "Off" else PAUSE, by)
         else:
-            core.access.set(ON, by)
+            if source != "bus":  # the Master's mode wakes nobody
+                core.access.set(ON, by)
             core.settings.set("mode", name)
         core.override_da = 0
         core.record(reasons.MODE, MODE_IDS[name])
@@ -159,27 +166,29 @@ class Commands:
 
     def do_reading(self, value, source):
         core = self._core
-        if (type(value) not in (tuple, list) or not 4 <= len(value) <= 6
+        if (type(value) not in (tuple, list) or not 4 <= len(value) <= 7
                 or value[0] not in _SOURCES):
             raise Refused("a reading is the name of a meter and three currents", "reading",
                           sorted(_SOURCES))
         name = value[0]
         key = _METERS[name]
-        if source != "bus" and core.settings.get(key) != "API":
+        kind = core.settings.get(key)
+        if source != "bus" and kind != ("HomeWizrd" if source == "HomeWizard" else "API"):
             raise Refused("the %s meter is not of type API" % name, key, ["API"])
         amps = value[1:4]
-        watts, wh = (tuple(value[4:]) + (None, None))[:2]
+        watts, wh, out_wh = (tuple(value[4:]) + (None, None, None))[:3]
         if amps[0] is None and watts is not None:
             amps = None
         for number in (amps or ()):
             if type(number) is not int or not -_ABSURD_DA < number < _ABSURD_DA:
                 raise Refused("currents are whole numbers of 0.1 A", name,
                               [-_ABSURD_DA, _ABSURD_DA])
-        for number, most in zip(value[4:], (_ABSURD_W, _ABSURD_WH)):
+        for number, most in zip(value[4:], (_ABSURD_W, _ABSURD_WH, _ABSURD_WH)):
             if number is not None and (type(number) is not int or abs(number) > most):
                 raise Refused("power and energy are whole numbers of W and Wh", name,
                               [-most, most])
-        core.read(_SOURCES[name], amps, watts, wh, _READING_VALID_MS)
+        valid_ms = _OVERHEARD_VALID_MS if core.node and name == "ev" else _READING_VALID_MS
+        core.read(_SOURCES[name], amps, watts, wh, valid_ms, out_wh)
 
     def do_battery(self, value, source):
         core = self._core
@@ -205,6 +214,23 @@ class Commands:
         core = self._core
         core.settings.remember("intervals", tuple(tuple(pair) for pair in value))
         core.configure()
+
+    def do_doctor(self, value, source):
+        core = self._core
+        if value not in _EXAMINATIONS:
+            raise Refused("the doctor examines the bus or the phases, or stops", "doctor",
+                          list(_EXAMINATIONS))
+        if value != "stop":
+            if core.examine or core.doctor and core.doctor.state == "running":
+                raise Refused("an examination is under way", "doctor", ["stop"])
+            charging = core.charger.c1
+            if value == "phases" and not charging:
+                raise Refused("the phases are examined while the car charges", "doctor")
+            if value == "bus" and (charging or any(view.charging
+                                                   for view in core.regulator.evses)):
+                raise Refused("the bus is examined while nothing charges, since no meter is read "
+                              "meanwhile", "doctor")
+        core.examine = value
 
     # ---- settings, time ----
 

@@ -16,11 +16,9 @@ from evse.charging.charger import Charger
 from evse.charging.guard import Guard
 from evse.charging.pilot import Pilot
 from evse.charging.session import Session
-from evse.commands import Commands
+from evse.commands import OFF, ON, Commands
 from evse.current import SETTING_MODES, W_PER_DA, Current
 from evse.power import readings as sources
-
-OFF, ON, PAUSE = 0, 1, 2
 
 # Beyond the time for which a sample is valid.
 _EV_LOST_S = const(53)
@@ -38,7 +36,8 @@ class Core(Current):
     For whoever has storage: ``cards`` is to know the RFID cards, ``finished`` is a session that is
     over and wants to be kept, ``session_number`` that of the last one. ``new_clock_s`` is a time
     of day that somebody told, 0 for none. ``palette`` are the LED's colours, 0xRRGGBB.
-    ``configured`` counts how often settings were handed on.
+    ``configured`` counts how often settings were handed on. ``examine`` is what the bus doctor is
+    to do next, ``doctor`` the one that runs or ran last.
     """
 
     def __init__(self, settings, journal, allocate, now, start_delay_s=0):
@@ -57,13 +56,16 @@ class Core(Current):
         self.timer = None  # loaded once a start or stop is set
         self.zone = None
         self.supervisor = None  # loaded with an EV meter that sees only the car
-        self.mains_wh = self.ev_w = self.ev_wh = -1
+        self.mains_wh = self.mains_out_wh = self.ev_w = self.ev_wh = -1
+        self.serial = 0
         self.clock_s = self.new_clock_s = 0
         self.custom = False
         self.rfid_status = 0
         self.rfid_last = ""
         self.palette = array("i", (0, 0x00FF00, 0x00FF00, 0xFFAA00, 0x0000FF))
         self.configured = 0
+        self.examine = ""
+        self.doctor = None
         self._rcm = False
         self._rcm_quiet = False  # the line has been seen without a fault: there is a sensor
         self._second = now
@@ -231,15 +233,18 @@ class Core(Current):
             return 0
         regulator = self.regulator
         charger.grant(regulator.grant_da[0], regulator.grant_until[0], regulator.grant_reason[0])
-        lost = self.settings.get("mode") != "Normal" and (
-            self.told_until is None if self.node
-            else self.mains_meter and not self.readings.fresh(sources.MAINS, now))
+        lost = (self.told_until is None if self.node
+                else self.settings.get("mode") != "Normal" and self.mains_meter
+                and not self.readings.fresh(sources.MAINS, now))
         self.fault(faults.CT_NOCOMM, lost)
         self.fault(faults.LESS_6A, charger.wants and not regulator.grant_da[0] and not lost)
         return wait
 
-    def read(self, source, amps, watts, wh, valid_ms):
-        """Take a checked sample of a meter: ``amps`` in dA (3), ``watts`` and ``wh``, or None."""
+    def read(self, source, amps, watts, wh, valid_ms, out_wh=None):
+        """Take a checked sample of a meter: ``amps`` in dA (3), ``watts`` and ``wh``, or None.
+
+        ``wh`` is imported, ``out_wh`` exported.
+        """
         if source == sources.EV and self.settings.get("ev_meter_role") != "Car only":
             # A sub-panel's meter sees other loads too: it guards the circuit and nothing else.
             source = sources.CIRCUIT
@@ -251,6 +256,7 @@ class Core(Current):
         if source == sources.MAINS:
             self.mains_w = self.mains_w if watts is None else watts
             self.mains_wh = self.mains_wh if wh is None else wh
+            self.mains_out_wh = self.mains_out_wh if out_wh is None else out_wh
         elif source == sources.EV:
             self.ev_w = self.ev_w if watts is None else watts
             self.ev_wh = self.ev_wh if wh is None else wh

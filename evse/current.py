@@ -68,6 +68,7 @@ class Current:
         self.told_until = None
         self.told_reason = 0
         self.delayed = self.was_plugged = False
+        self.now = 0
 
     @property
     def mains_meter(self):
@@ -129,7 +130,7 @@ class Current:
         self.told_reason = 0
         self.node = max(0, share - _MASTER)
         self.member = None
-        charger.admitted = True
+        charger.asks = False
         if self.node:
             from evse.member import Member
             self.member = Member(self, charger)
@@ -179,6 +180,7 @@ class Current:
         if self.group:
             self.group.second(now)
         if self.member:
+            self.member.sun_s = max(0, self.member.sun_s - seconds)
             self.member.step(now)
         self.phases.step(now)
         capacity = self.capacity
@@ -197,15 +199,24 @@ class Current:
         params.capacity_stop_s = capacity.stop_after_s
         self.settings.remember("peak", capacity.peak)
 
+    def mains_da(self):
+        """Return the currents of the mains in dA, zeros while they are not known."""
+        if self.readings.fresh(sources.MAINS, self.now):
+            return list(self.readings.amps[sources.MAINS])
+        return [0, 0, 0]
+
     # ---- the decision ----
 
     def told(self, da, now, reason=reasons.NONE):
         """A node has heard the Master: ``da`` is its grant, 0 to stop; ``reason`` is why, or 0."""
-        limits = self.regulator.limits[0]
-        limits.withdraw(reasons.LIMIT_MASTER_LOST)
-        limits.claim(reasons.LIMIT_SHARE, da)
-        self.told_reason = reason
+        self.regulator.limits[0].withdraw(reasons.LIMIT_MASTER_LOST)
         self.told_until = ticks.add(now, _TOLD_MS)
+        self.share(da, now, reason)
+
+    def share(self, da, now, reason):
+        """Change what was told: the Master has not spoken anew."""
+        self.regulator.limits[0].claim(reasons.LIMIT_SHARE, da)
+        self.told_reason = reason
         self.regulate_due = now
 
     def most_da(self):

@@ -20,29 +20,34 @@ from evse.charging.states import (
     STATE_COMM_C_OK,
 )
 
-# What the Master lets this Node do.
-_NOTHING, _OFFER, _CLOSE = const(0), const(1), const(2)
-
 # Who was refused asks again no sooner: a Master of the reference refuses for seconds at a time,
 # and the car would follow each of them.
 _REFUSED_MS = const(60_000)
-# Error bits of the wire; the Master may take them back, and all others too.
-_LEGACY_BITS = const(0x7F)
-_CT_NOCOMM = const(2)
+_LEGACY_BITS = const(0x7F)  # of the faults: those that have a meaning on the wire
+# Those the Master sets, the old refusal for want of sun among them. The others it only sends back
+# as it has read them.
+_ITS_BITS = const(0x23)
 
 
 class Member:
-    """The Node's side. ``da`` is what the Master told last, as it was told."""
+    """The Node's side.
+
+    ``da`` is the current the Master told last, 0 once it is silent. ``sun_s`` is its Solar timer.
+    ``acknowledged``: ``changes`` of the settings the Master has read, -1 for none.
+    """
 
     def __init__(self, core, charger):
         self._core = core
         self._charger = charger
         self.da = 0
-        self._may = _NOTHING
+        self.sun_s = 0
+        self.acknowledged = -1
+        self._reason = reasons.NONE
+        self._may_offer = False
         self._errors = 0
         self._refused = False
         self._refused_at = 0
-        charger.admitted = False
+        charger.asks = True
 
     def state(self):
         """Return the state the Master reads: waiting for it is told by asking."""
@@ -52,7 +57,7 @@ class Member:
             return state
         if self._refused:
             return STATE_B1
-        if self._may == _NOTHING:
+        if not self._may_offer:
             return STATE_COMM_B
         if state == STATE_B1:
             return STATE_B
@@ -62,52 +67,57 @@ class Member:
 
     def errors(self):
         """Return the error bits the Master reads."""
-        return (self._charger.faults | self._errors) & _LEGACY_BITS
+        own = self._charger.faults & ~faults.LESS_6A
+        return (own | self._errors) & _LEGACY_BITS
 
     def write_state(self, state, now):
         """The Master has written the state register: two values permit, no other does anything."""
         self.step(now)
         if state == STATE_COMM_B_OK and self.state() == STATE_COMM_B:
-            self._may = _OFFER
-            self._tell(now)
-        elif state == STATE_COMM_C_OK and self._may and self.state() == STATE_COMM_C:
-            self._may = _CLOSE
+            self._may_offer = True
+            self._core.share(self.da, now, self._reason)
+        elif state == STATE_COMM_C_OK and self.state() == STATE_COMM_C:
             self._charger.admitted = True
 
     def write_errors(self, bits, now):
         """The Master refuses current, or takes that back."""
-        self._errors = bits & _LEGACY_BITS
+        # A Node that is lost says so by the same bit: what comes back of it is no refusal.
+        self._errors = bits & _ITS_BITS & ~(self._charger.faults & faults.CT_NOCOMM)
         if self._errors:
             self._refused = True
             self._refused_at = now
             self._forbid()
-            self._core.told(0, now, reasons.LIMIT_METER_LOST if bits & _CT_NOCOMM
-                            else reasons.LIMIT_SHORTAGE)
+            self._core.share(0, now, reasons.LIMIT_METER_LOST if bits & faults.CT_NOCOMM
+                             else reasons.LIMIT_SHORTAGE)
 
-    def told(self, da, now, reason=reasons.NONE):
-        """The Master has told everybody's current; ``da`` is ours, ``reason`` why, if known."""
+    def explained(self, reason):
+        """The Master says why this Node has what it has."""
+        self._reason = reason
+
+    def told(self, da, now):
+        """The Master has told everybody's current; ``da`` is ours."""
         self.da = da
+        self._errors &= ~faults.CT_NOCOMM  # it speaks again
         if not da:
             self._forbid()
-        self._tell(now, reason)
+        if self._may_offer:
+            self._core.told(da, now, self._reason)
+        else:
+            self._core.told(0, now, self._reason or reasons.WAITS_MASTER)
 
     def step(self, now):
-        """Forget permissions that have ended; call it at least once a second."""
-        core = self._core
-        if core.told_until is None or self._charger.state == STATE_A:
+        """Forget what has ended; call it about once a second."""
+        if self._core.told_until is None:
+            self.da = 0
             self._forbid()
-            self._errors &= faults.CT_NOCOMM if core.told_until is None else 0
+        if self._charger.state == STATE_A:
+            self._forbid()
+            self._errors = 0
             self._refused = False
         elif self._refused and ticks.diff(now, self._refused_at) >= _REFUSED_MS:
-            self._refused = False
             self._errors = 0
+            self._refused = False
 
     def _forbid(self):
-        self._may = _NOTHING
+        self._may_offer = False
         self._charger.admitted = False
-
-    def _tell(self, now, reason=reasons.NONE):
-        if self._may:
-            self._core.told(self.da, now, reason)
-        else:
-            self._core.told(0, now, reason or reasons.WAITS_MASTER)

@@ -181,6 +181,7 @@ class Settings:
         self.states = {"access": 1, "card": "", "timer": None, "wear": (0, 0), "intervals": (),
                        "peak": (0, 0)}
         self.changed = False
+        self.changes = 0  # counts what ``set`` has changed
         self.fresh = []  # keys of settings and states that changed since the last ``save``
         for setting in TABLE:
             self._values[setting[KEY]] = setting[DEFAULT]
@@ -193,6 +194,11 @@ class Settings:
     def get(self, key):
         """Return the value of ``key``."""
         return self._values[key]
+
+    @staticmethod
+    def keys(prefix):
+        """Return the keys that begin with ``prefix``."""
+        return [setting[KEY] for setting in TABLE if setting[KEY].startswith(prefix)]
 
     def check(self, key, value):
         """Return ``value`` in the form it would be stored, or raise Refused."""
@@ -222,6 +228,7 @@ class Settings:
         if self._values[key] != value:
             self._values[key] = value
             self._touch(key)
+            self.changes = self.changes + 1 & 0x3FFFFFFF
             self._record(reasons.SETTING, self._index(key), value if type(value) is int else 0)
 
     def remember(self, key, value):

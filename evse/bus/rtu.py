@@ -7,17 +7,20 @@ than one read of what is already there.
 
 import asyncio
 
+from micropython import const
 from umodbus import const as modbus
 
 from evse import ticks
 
-REPLY_MS = 150  # from the end of the request to the first byte of the reply
-_BUFFER = 256  # the largest RTU frame
+BAUD = const(9600)
+REPLY_MS = const(150)  # from the end of the request to the first byte of the reply
+_BUFFER = const(256)  # the largest RTU frame
 _POLL_MS = 5
 _QUIET_MS = 5  # the line rests at least 3.5 characters before a request
 _SETTLE_MS = 60  # a babbling slave does not keep us from trying for longer than this
 _GAP_MS = 50  # silence that ends a frame; adapters may split one with gaps of tens of ms
 _SLACK_MS = 40
+_HEARD_MS = 20  # for all who have heard a broadcast to act on it
 _CHECKED_MAX = 512  # bytes run through the CRC in one transaction: bounds the work a babbler makes
 
 _CRC_TABLE = modbus.CRC16_TABLE
@@ -68,9 +71,15 @@ def crc16(buf, start, end):
     return crc
 
 
-def wire_ms(count):
-    """Return how many ms ``count`` characters take at 9600 baud 8N1, rounded up."""
-    return (count * 25 + 23) // 24
+def wire_ms(count, baud=BAUD):
+    """Return how many ms ``count`` characters of 10 bits take, rounded up."""
+    return (count * 10_000 + baud - 1) // baud
+
+
+def worst_ms(pdu):
+    """Return how long a transaction with the request ``pdu`` can take at the very most."""
+    return (_SETTLE_MS + wire_ms(len(pdu) + 3) + REPLY_MS + wire_ms(_reply_length(pdu)) + _SLACK_MS
+            + 2 * _POLL_MS)
 
 
 def _reply_length(pdu):
@@ -85,13 +94,15 @@ class Link:
 
     ``port`` has ``write(buf)`` and ``readinto(buf)`` -> count or None, both returning at once; it
     handles the direction of the line. ``now()`` gives ticks in ms, ``sleep_ms`` waits.
-    Only one task may use a link.
+    Only one task may use a link. ``baud`` is what the port is set to.
     """
 
     def __init__(self, port, now, sleep_ms=asyncio.sleep_ms):
         self._port = port
         self._now = now
         self._sleep_ms = sleep_ms
+        self.baud = BAUD
+        self._parity = None
         self._rx = bytearray(_BUFFER)
         self._view = memoryview(self._rx)
         self._count = 0
@@ -100,17 +111,19 @@ class Link:
         self._quiet_since = now()
         self.latency_ms = 0  # of the last good transaction, from write to the whole reply
 
-    async def transact(self, address, pdu):
+    async def transact(self, address, pdu, parity=None, wait_ms=REPLY_MS):
         """Send the request ``pdu`` to slave ``address`` and return the reply's data.
 
         The data are what follows the function code (and byte count of a read): a memoryview that
-        holds until the next transaction. Raises a BusError.
+        holds until the next transaction. The reply must begin within ``wait_ms``. Raises a
+        BusError.
         """
+        self.configure(self.baud, parity)
         await self._settle()
         sent = self._send(address, pdu)
-        first_by = ticks.add(sent, wire_ms(len(pdu) + 3) + REPLY_MS)
         length = _reply_length(pdu)
-        end_by = ticks.add(first_by, wire_ms(length) + _SLACK_MS)
+        first_by = ticks.add(sent, wire_ms(len(pdu) + 3, self.baud) + wait_ms)
+        end_by = ticks.add(first_by, wire_ms(length, self.baud) + _SLACK_MS)
         heard = sent
         try:
             while True:
@@ -133,6 +146,21 @@ class Link:
                     raise self._verdict(address, pdu[0])
         finally:
             self._quiet_since = self._now()
+
+    def configure(self, baud, parity):
+        """Have the port speak with ``baud`` and ``parity`` (None, "E" or "O") from now on."""
+        if baud != self.baud or parity != self._parity:
+            self._port.configure(baud, parity)
+            self.baud = baud
+            self._parity = parity
+
+    async def send(self, address, pdu):
+        """Send ``pdu`` to an address nobody answers for. Raises PortFailed."""
+        self.configure(self.baud, None)
+        await self._settle()
+        self._send(address, pdu)
+        await self._sleep_ms(wire_ms(len(pdu) + 3) + _HEARD_MS)
+        self._quiet_since = self._now()
 
     async def _settle(self):
         """Throw away what is still coming in until the line rests, but not for ever."""

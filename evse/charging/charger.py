@@ -265,7 +265,7 @@ class Charger(Plug):
         asked = (now - pilot.since) & _MASK
         if (_ASK_MS <= asked < _HALF and pilot.raw == LEVEL_C and not self.trip
                 and pilot.invalid_ms <= _INVALID_START_MS):
-            if not self.admitted:
+            if self.asks and not self.admitted:
                 self.reason = reasons.WAITS_MASTER
             elif self.locked:
                 self.enter(STATE_C, reasons.CHARGING, now)

@@ -41,8 +41,8 @@ class Plug:
     Inputs, each set by the owner of the fact: ``access`` (0 off, 1 on, 2 pause), ``denied`` (the
     reason while it is off), ``faults`` (bits of evse.charging.faults; the charger itself sets
     RCM_TRIPPED, PILOT, DIODE and STALL and clears the latter three), ``min_da``, ``cable_da`` and
-    ``max_da`` (dA), ``locked`` (the plug is held, or needs no lock), ``admitted`` (no Master has
-    to agree before the contactor closes, or it has), permission by ``grant``.
+    ``max_da`` (dA), ``locked`` (the plug is held, or needs no lock), ``asks`` (a Master has to
+    agree each time before the contactor closes), ``admitted`` (it has), permission by ``grant``.
     The guard sets ``trip`` and may take back ``c1`` and ``c2``; ``acknowledged`` is the trip that
     was obeyed. ``contactors`` takes the wish for phases. ``modem`` is a Modem or None; only with
     one ``pwm`` acts: -1 nothing, 0 stops in order, up to 1024 a duty that is put out where it is
@@ -65,7 +65,8 @@ class Plug:
         self.max_da = 0
         self.grant_da = 0
         self.locked = True
-        self.admitted = True
+        self.asks = False
+        self.admitted = False
         self.trip = 0
         self.acknowledged = 0
         self.contactors = Contactors(record)
@@ -175,6 +176,7 @@ class Plug:
         if before == STATE_C:
             self.stop_reason = reason
         if state == STATE_C:
+            self.admitted = False  # used up
             self.c1 = before == STATE_B
             self.contactors.c1_count += 1
             if wake.running:

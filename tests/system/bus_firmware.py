@@ -79,11 +79,15 @@ async def main(path, polls):
 
     async def report():
         while True:
-            print(json.dumps({"slaves": master.quality(), "samples": samples, "loops": loops,
+            print(json.dumps({"slaves": master.rows(), "samples": samples, "loops": loops,
                               "inside": inside}))
             await asyncio.sleep_ms(100)
 
-    await asyncio.gather(beat(), report(), master.run())
+    async def polling():
+        while True:
+            await master.turn()
+
+    await asyncio.gather(beat(), report(), polling())
 
 
 asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))

@@ -68,31 +68,6 @@ class BadSlave:
         os.close(self._fd)
 
 
-class Wire(SerialBus):
-    """The twin's bus, on which the bad slave is heard by the master alone.
-
-    A real meter passes over what other slaves say; pymodbus takes their replies for requests and
-    then hears nothing more.
-    """
-
-    def join_unheard(self, name, by):
-        """Join as a participant whom only port ``by`` hears."""
-        self._unheard, self._by = self.join(name), by
-        return self._unheard
-
-    async def attach(self, port, attached):
-        """Connect or disconnect a port while the line rests: pymodbus chokes on half a frame."""
-        while any(one.waiting for one in self._ports):
-            await asyncio.sleep(0.001)
-        port.attached = attached
-
-    def _deliver(self, sender, data, spoiled):
-        if sender is self._unheard:
-            os.write(self._by.master, data)
-        else:
-            super()._deliver(sender, data, spoiled)
-
-
 class Bus:
     """The wire with all who sit on it, in a loop of its own, and the firmware as a process."""
 
@@ -116,10 +91,10 @@ class Bus:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(WAIT_S)
 
     async def _open(self):
-        self._wire = Wire()
+        self._wire = SerialBus()
         self.firmware = self._wire.join("firmware")
         self.meter = self._wire.join("meter")
-        bad = self._wire.join_unheard("bad", self.firmware)
+        bad = self._wire.join("bad")
         self._wire.start()
         self._server = MeterServer(self.meter.path, METER, lambda: self.reading)
         await self._server.start()
@@ -133,7 +108,7 @@ class Bus:
 
     def attach_meter(self, attached):
         """Connect or disconnect the meter."""
-        self._do(self._wire.attach(self.meter, attached))
+        self.meter.attached = attached
 
     def _listen(self):
         for line in self.process.stdout:

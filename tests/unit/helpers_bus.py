@@ -86,6 +86,12 @@ def run(coroutine):
         return done.value
 
 
+async def turns(role):
+    """Let a master or node have turn after turn."""
+    while True:
+        await role.turn()
+
+
 def run_for(coroutine):
     """Run a coroutine until its Wire's time is up."""
     try:

@@ -46,7 +46,7 @@ WRONG = (
     ("override", (59, 161, -60, "60", 60.0, True, 1 << 40)),
     ("phases", (0, 2, "1", True, 1.0, 3.0)),
     ("fault", ("ignore", True, 1, "")),
-    ("reading", ((), ("mains", 1, 2), ("mains", 1, 2, 3, 4, 5, 6), ("moon", 1, 2, 3),
+    ("reading", ((), ("mains", 1, 2), ("mains", 1, 2, 3, 4, 5, 6, 7), ("moon", 1, 2, 3),
                  ("mains", 1, 2, "3"), ("mains", 1, 2, 10_000), ("mains", 1, -10_000, 3),
                  ("mains", 1, 2.0, 3), ("mains", True, 2, 3), ("mains", None, None, None),
                  ("ev", 1, None, 3, 5, 5), ("ev", 1, 2, 3, "x"), ("ev", 1, 2, 3, 5.5),

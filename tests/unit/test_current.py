@@ -22,7 +22,8 @@ def told(bench, da, seconds, reason=0):
     """A Master that agrees to whatever it is asked."""
     member = bench.core.member
     for _ in range(seconds):
-        member.told(da, bench.now, reason)
+        member.explained(reason)
+        member.told(da, bench.now)
         if da:
             member.write_state(AGREED.get(member.state(), STATE_A), bench.now)
         bench.run(1000)
