@@ -100,10 +100,12 @@ class Board:
 
     # ---- services ----
     def rs485(self):
-        """The bus as an object with ``write(buf)`` and ``readinto(buf)``.
+        """The bus as an object: ``write(buf)``, ``readinto(buf)``, ``configure(baud, parity)``.
 
         ``readinto`` never waits: it returns the count of bytes or None. ``write`` returns at once;
-        the board turns the line to receive when the last bit is out.
+        the board turns the line to receive when the last bit is out. The line starts at 9600 baud
+        without parity; ``parity`` is None, "E" or "O", always 8 data bits and 1 stop bit. Only
+        who has the bus to himself may change it, while nothing is being sent.
         """
         raise NotImplementedError
 
@@ -117,6 +119,14 @@ class Board:
 
     def start_network(self, ssid, password):
         """Join a WiFi network without waiting for it; nothing to do where a network exists."""
+
+    def dns_server(self):
+        """Address of the network's name server as ``a.b.c.d`` or ``a.b.c.d:port``, or None."""
+        raise NotImplementedError
+
+    def modbus_address(self):
+        """(host, port) for Modbus TCP, or None where it cannot be served."""
+        raise NotImplementedError
 
     def data_dir(self):
         """Directory of the settings and records that updates never touch."""

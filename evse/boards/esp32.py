@@ -44,7 +44,7 @@ _LED_HZ = const(5000)
 _LATCH_US = const(2100)
 
 _BAUD = const(9600)
-_CHARACTER_US = const(1042)  # 10 bits
+_PARITIES = {None: None, "E": 0, "O": 1}
 
 _EFUSE_VREF = const(0x3FF5A010)
 _OUT_SELECT = const(0x3FF44530)  # GPIO_FUNCn_OUT_SEL_CFG, a word per pin; bits 0..8 the signal
@@ -86,6 +86,10 @@ class _Tick:
             raise self._problem
 
 
+def _character_us(baud, bits):
+    return (bits * 1_000_000 + baud - 1) // baud
+
+
 class _Port:
     """UART1 and its half-duplex transceiver. A timer, not a wait, turns it back to receive."""
 
@@ -94,9 +98,16 @@ class _Port:
         # Never without pins: UART1's own are those of the flash chip.
         self._uart = UART(1, baudrate=_BAUD, bits=8, parity=None, stop=1, tx=tx, rx=rx,
                           timeout=0, timeout_char=0)
+        self._character_us = _character_us(_BAUD, 10)
         self._timer = Timer(_BUS_TIMER)
         self._on_sent = self._sent
         self._junk = bytearray(64)
+
+    def configure(self, baud, parity):
+        # Pins that are not named stay. Timeouts of 0 make every character readable at once.
+        self._uart.init(baudrate=baud, bits=8, parity=_PARITIES[parity], stop=1, timeout=0,
+                        timeout_char=0)
+        self._character_us = _character_us(baud, 11 if parity else 10)
 
     def _arm(self, us):
         self._timer.init(mode=Timer.ONE_SHOT, period=us, tick_hz=1_000_000,
@@ -104,14 +115,14 @@ class _Port:
 
     def _sent(self, _):
         if not self._uart.txdone():
-            self._arm(_CHARACTER_US // 2)
+            self._arm(self._character_us // 2)
             return
         self._send.value(0)
         self.flush_input()  # the receiver was off: whatever came in is noise of a floating pin
 
     def write(self, buf):
         self._send.value(1)
-        self._arm(len(buf) * _CHARACTER_US)
+        self._arm(len(buf) * self._character_us)
         return self._uart.write(buf)
 
     def readinto(self, buf):
@@ -299,6 +310,13 @@ class Esp32:
             self._wlan.disconnect()
         self._wlan.connect(ssid, password)
         self._joined = wanted
+
+    def dns_server(self):
+        server = self._wlan.ifconfig()[3] if self._wlan else "0.0.0.0"
+        return None if server == "0.0.0.0" else server
+
+    def modbus_address(self):
+        return ("0.0.0.0", 502) if self._wlan else None
 
     def data_dir(self):
         return "/data"

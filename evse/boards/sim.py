@@ -19,12 +19,15 @@ from evse.boards.synth import Synth
 
 _SENSORS = "<HhhHhBBBB8s"
 _SENSORS_MAGIC = 0x5145
-_OUTPUTS = "<HIBBBB"
+_OUTPUTS = "<HIBBBBB"
 _OUTPUTS_MAGIC = 0x4551
 _TICK_MS = 8
 _SILENT_MS = 1000
 _REPEAT_MS = 100
 _NO_CARD = bytes(8)
+# A line setting is one byte: the baud rate's place here, and 16 for even or 32 for odd parity.
+_BAUDS = (9600, 1200, 2400, 4800, 19200, 38400, 57600, 115200)
+_PARITIES = {None: 0, "E": 16, "O": 32}
 
 
 def _loopback(port):
@@ -50,12 +53,16 @@ class _Tick:
 
 
 class _Port:
-    """The pty that stands for the RS485 transceiver."""
+    """The pty that stands for the RS485 transceiver; ``tell`` takes its line setting's byte."""
 
-    def __init__(self, path):
+    def __init__(self, path, tell):
+        self._tell = tell
         self._file = open(path, "r+b", buffering=0)
         self._poll = select.poll()
         self._poll.register(self._file, select.POLLIN)
+
+    def configure(self, baud, parity):
+        self._tell(_BAUDS.index(baud) + _PARITIES[parity])
 
     def write(self, buf):
         return self._file.write(buf)
@@ -73,9 +80,9 @@ class Sim:
     """
 
     name = "sim"
-    serial = 4711
 
     def __init__(self):
+        self.serial = int(os.getenv("MICROEVSE_SERIAL") or 4711)
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sock.bind(_loopback(int(os.getenv("MICROEVSE_SIM_PORT"))))
         self._sock.setblocking(False)
@@ -93,6 +100,7 @@ class Sim:
         self._duty = sampling.FULL
         self._outputs = 0
         self._led = (0, 0, 0)
+        self._line = 0
         self._card = _NO_CARD
         self._log = None
         self._synth = Synth()
@@ -127,7 +135,7 @@ class Sim:
     def _send(self, now):
         self._sent = now
         struct.pack_into(_OUTPUTS, self._out, 0, _OUTPUTS_MAGIC, self._duty, self._outputs,
-                         *self._led)
+                         *self._led, self._line)
         try:
             self._sock.sendto(self._out, self._world)
         except OSError:
@@ -195,7 +203,11 @@ class Sim:
 
     def rs485(self):
         path = os.getenv("MICROEVSE_RS485")
-        return _Port(path) if path else None
+        return _Port(path, self._set_line) if path else None
+
+    def _set_line(self, line):
+        self._line = line
+        self._send(self.now())
 
     def http_address(self):
         host, port = os.getenv("MICROEVSE_HTTP").rsplit(":", 1)
@@ -220,6 +232,27 @@ class Sim:
 
     def start_network(self, ssid, password):
         pass  # the host has one
+
+    def dns_server(self):
+        server = os.getenv("MICROEVSE_DNS")
+        if server:
+            return server
+        try:
+            with open("/etc/resolv.conf") as file:
+                for line in file:
+                    words = line.split()
+                    if len(words) > 1 and words[0] == "nameserver" and ":" not in words[1]:
+                        return words[1]
+        except OSError:
+            pass  # a host without a name server
+        return None
+
+    def modbus_address(self):
+        address = os.getenv("MICROEVSE_MODBUS")
+        if not address:
+            return None
+        host, port = address.rsplit(":", 1)
+        return host, int(port)
 
     def settings_overrides(self):
         return os.getenv("MICROEVSE_SETTINGS")

@@ -177,6 +177,23 @@ def test_the_bus_turns_to_receive_when_the_last_bit_is_out():
     assert log[4:] == [("pin", 22, 0)] and port._uart.received == b""
 
 
+def test_another_line_setting_keeps_the_pins_and_times_the_turn_by_its_characters():
+    it, log = _board()
+    port = it.rs485()
+    for baud, parity, number, character_us in (
+            (19200, "E", 0, 573), (9600, "O", 1, 1146), (115200, None, None, 87),
+            (9600, None, None, 1042)):
+        del log[:]
+        port.configure(baud, parity)
+        (entry,) = log
+        assert entry == ("uart", 1, {"baudrate": baud, "bits": 8, "parity": number, "stop": 1,
+                                     "timeout": 0, "timeout_char": 0})
+        port.write(b"12345678")
+        assert ("timer", 2, {"mode": 0, "period": 8 * character_us, "tick_hz": 1_000_000}) in log
+        helpers_boards.machine.timers[2].fire()
+        assert log[-1][2]["period"] == character_us // 2
+
+
 def test_the_bus_reads_without_waiting():
     port = _board()[0].rs485()
     buf = bytearray(4)
@@ -421,6 +438,10 @@ def test_the_radio_is_on_before_the_loop_and_joining_does_not_wait():
     it.start_network("other", "secret")
     assert log[1:] == [("disconnect",), ("connect", "other", "secret")]
     assert it.http_address() == ("0.0.0.0", 80)
+    assert it.modbus_address() == ("0.0.0.0", 502)
+    assert it.dns_server() is None
+    it._wlan.server = "192.168.1.1"
+    assert it.dns_server() == "192.168.1.1"
 
 
 def test_it_runs_without_a_radio():
@@ -429,6 +450,7 @@ def test_it_runs_without_a_radio():
     it = smartevse_v3.create()
     it.start_network("home", "secret")
     assert it.http_address() is None and it._joined is None
+    assert it.modbus_address() is None and it.dns_server() is None
     assert ("connect", "home", "secret") not in network.log
 
 

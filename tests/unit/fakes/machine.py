@@ -110,6 +110,9 @@ class UART:
         self.received = b""
         log.append(("uart", number, keywords))
 
+    def init(self, **keywords):
+        log.append(("uart", self.number, keywords))
+
     def write(self, buf):
         log.append(("send", bytes(buf)))
         self.sending = True

@@ -18,6 +18,8 @@ def hostname(name):
 class WLAN:
     """The station interface."""
 
+    server = "0.0.0.0"  # none before the network is joined
+
     def __init__(self, interface):
         assert interface == STA_IF
 
@@ -25,6 +27,9 @@ class WLAN:
         if broken[0]:
             raise OSError("WiFi Out of Memory")
         log.append(("active", on))
+
+    def ifconfig(self):
+        return "192.168.1.5", "255.255.255.0", "192.168.1.1", self.server
 
     def connect(self, ssid, password):
         log.append(("connect", ssid, password))
