@@ -9,8 +9,8 @@ PY := $(VENV)/bin/python
 export TESTDATA
 
 .DEFAULT_GOAL := help
-.PHONY: help lib run test lint firmware flash deploy size bench bench-power bench-solar timing \
-	scenario replay pictures test-long clean
+.PHONY: help lib run test lint firmware flash deploy size bench bench-power bench-solar bench-bus \
+	timing scenario replay pictures doctor test-long clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -37,9 +37,10 @@ lib: lib/.done ## install the device libraries into lib/
 run: lib/.done ## firmware and simulated world; ARGS="--headless --auto ..."
 	@$(PY) tools/twin/run.py $(ARGS)
 
-# A choice of tests (ARGS="-k pilot") cannot cover everything, so only the whole run is held to it.
+# A choice of tests (ARGS="-k pilot") cannot cover everything, so only the whole run is held to it;
+# tests/whole_run.py says what its two processes do.
 test: lint ## lint, then all tests; ARGS="-k pilot" for some
-	@$(PY) -m pytest $(if $(ARGS),$(ARGS),--cov --cov-report=term-missing:skip-covered)
+	@$(PY) -m pytest $(if $(ARGS),$(ARGS),-n 2 --cov --cov-report=term-missing:skip-covered)
 
 test-long: lib/.done ## 5,000 random closed loops, all vectors; ARGS="FIRST_SEED HOW_MANY"
 	@TEST_LONG=1 $(PY) -m pytest tests/property/test_power_vectors.py
@@ -77,6 +78,9 @@ bench-power: lib/.done ## the regulation in closed loops; ARGS="--quick --only t
 bench-solar: lib/.done ## days of sun in the three styles, beside what foresight would do
 	@$(PY) tools/bench_solar.py $(ARGS)
 
+bench-bus: lib/.done ## the bus: cycle and load by chargers and meters; ARGS="--quick --real"
+	@$(PY) tools/bench_bus.py $(ARGS)
+
 timing: lib/.done ## measure every time limit of the plug into docs/timing.md
 	@$(PY) tools/timing.py $(ARGS)
 
@@ -85,6 +89,9 @@ scenario: lib/.done ## closed loop on simulated time: FILE=x.json OUT=r.json, or
 
 replay: lib/.done ## recorded days through the firmware: FILE=x.csv OUT=r.json
 	@$(PY) tools/replay.py $(FILE) $(OUT) $(ARGS)
+
+doctor: ## have a charger examine its bus: URL=http://... ARGS=phases
+	@$(PYTHON) tools/doctor.py $(URL) $(ARGS)
 
 pictures: lib/.done ## draw the pictures of docs/regulation.md from real runs
 	@$(PY) tools/pictures.py $(ARGS)

@@ -28,8 +28,10 @@ import scenario as scenarios
 import shorten
 import size
 from twin import car, firmware
-from twin.live import LiveWorld
+from twin.grid import Grid
+from twin.live import Clock, LiveWorld
 from twin.meter import MeterServer
+from twin.plug import Plug
 from twin.serial_bus import SerialBus
 
 TOOLS = Path(__file__).resolve().parent
@@ -90,9 +92,8 @@ def speed(slot):
         place = Path(name)
         source = place / "scenario.json"
         source.write_text(json.dumps(scenarios.normalise(DECISIONS)), encoding="utf-8")
-        start = ("import sys; sys.path[:] = [%r, %r, %r, '.frozen']; "
-                 "import bench_decisions; bench_decisions.main(%r, %r)"
-                 % (str(slot), str(slot / "lib"), str(TOOLS), str(source), name))
+        start = firmware.beside(slot) + (
+            "import bench_decisions; bench_decisions.main(%r, %r)" % (str(source), name))
         for _ in range(RUNS):
             subprocess.run([firmware.interpreter(), "-X", "heapsize=16M", "-c", start], check=True)
             run = json.loads((place / "run.json").read_text(encoding="utf-8"))
@@ -150,8 +151,8 @@ class Board(firmware.Firmware):
         self._process.stdin.write(word.encode() + b"\n")
 
 
-class World(LiveWorld):
-    """The twin's world that notes when the contactor opens."""
+class Watched(Plug):
+    """The twin's plug that notes when the contactor opens."""
 
     opened_at = None
 
@@ -196,14 +197,18 @@ class Site:
         bus = SerialBus()
         charger, meter_port = bus.join("charger"), bus.join("mains meter")
         sim_port = firmware.free_udp_port()
-        self.live = live = World(sim_port, lambda on: setattr(meter_port, "attached", on))
+        grid = Grid()
+        self.plug = plug = Watched(grid, Clock())
+        plug.sim_port = sim_port
+        plug.alive = True
+        self.live = live = LiveWorld(grid, [plug])
         bus.start()
         stack.push_async_callback(bus.close)
-        meter = MeterServer(meter_port.path, ADDRESS, live.measure)
+        meter = MeterServer(meter_port.path, ADDRESS, grid.meter.measure)
         await meter.start()
         stack.push_async_callback(meter.close)
         transport, _ = await loop.create_datagram_endpoint(
-            lambda: live, local_addr=("127.0.0.1", 0))
+            lambda: plug, local_addr=("127.0.0.1", 0))
         stack.callback(transport.close)
         clock = loop.create_task(live.run())
         stack.callback(clock.cancel)
@@ -239,7 +244,7 @@ class Site:
     async def closed(self):
         """Wait until the contactor is closed."""
         async def is_closed():
-            return self.live.world.c1
+            return self.plug.world.c1
         await self.until(is_closed, "the contactor to close")
 
     async def get(self, path):
@@ -284,18 +289,18 @@ class Site:
 
     async def unplug(self, took):
         """Pull the plug under load again and again; ms until the contactor is open."""
-        live = self.live
+        live, plug = self.live, self.plug
         while True:
             await self.closed()
             await asyncio.sleep(random.uniform(0.1, 0.3))
-            live.opened_at = None
+            plug.opened_at = None
             began = time.perf_counter()
             live.command("unplug", {})
 
             async def opened():
-                return live.opened_at
+                return plug.opened_at
             await self.until(opened, "the contactor to open")
-            took.append((live.opened_at - began) * 1000)
+            took.append((plug.opened_at - began) * 1000)
             live.command("plug", {})
 
 
@@ -363,7 +368,7 @@ async def twin(slot, seconds):
     status, clients, edges = [], [], []
     script = "import bench_firmware; bench_firmware.main(%r)"
     async with Site(slot, HEAP, script % "both") as site:
-        site.live.world.replace_car(car.Car(ready_s=0.1, dead_s=0.5))
+        site.plug.world.replace_car(car.Car(ready_s=0.1, dead_s=0.5))
         site.live.command("plug", {})
         await site.closed()
         calm = await site.phase(seconds)
@@ -378,7 +383,7 @@ async def twin(slot, seconds):
             load.cancel()
         await asyncio.gather(*loads, return_exceptions=True)
     async with Site(slot, HEAP, script % "slices") as site:
-        site.live.world.replace_car(car.Car(ready_s=0.1, dead_s=0.5))
+        site.plug.world.replace_car(car.Car(ready_s=0.1, dead_s=0.5))
         site.live.command("plug", {})
         await site.closed()
         pure = [await site.phase(seconds, site.poll(path, []), site.unplug([]))

@@ -38,6 +38,7 @@ class Standing(Twin):
             self.close()
             raise AssertionError("the twin did not start\n" + self.tail())
         self.url = self._pages["charger"]
+        self.chargers = [{"url": self.url}]
         self.world_url = self._pages["world"]
         children = subprocess.run(["pgrep", "-P", str(self._process.pid)], text=True, check=True,
                                   stdout=subprocess.PIPE).stdout.split()

@@ -12,11 +12,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 from twin import card, hands, wire  # noqa: E402
+from twin.arguments import BadCommand  # noqa: E402
 from twin.car import Car, offer_ma  # noqa: E402
 from twin.contactors import Contactors  # noqa: E402
-from twin.live import BadCommand, LiveWorld  # noqa: E402
+from twin.grid import Grid  # noqa: E402
+from twin.live import Clock, LiveWorld  # noqa: E402
 from twin.lock import Lock  # noqa: E402
 from twin.meter import MeterReading, MeterServer  # noqa: E402
+from twin.plug import Plug  # noqa: E402
 from twin.world import PP_MV, World  # noqa: E402
 
 OFF = wire.FULL
@@ -414,11 +417,21 @@ class Line:
 
 @pytest.fixture
 def live():
-    """A live world without a clock; ``live.line`` has its packets."""
-    one = LiveWorld(1, lambda on: None, attach_ev_meter=lambda on: None)
-    one.line = Line()
-    one.connection_made(one.line)
+    """A live world of three chargers that nothing moves; ``live.line`` has the first's packets."""
+    grid, clock = Grid(), Clock()
+    one = LiveWorld(grid, [Plug(grid, clock) for _ in range(3)])
+    for plug in one.plugs:
+        plug.alive = True
+        one.line = Line()
+        plug.connection_made(one.line)
+    one.line = one.plugs[0]._transport
     return one
+
+
+def drive(live, evse, duty, flags):
+    """The board of ``evse`` tells its outputs."""
+    live.plugs[evse].datagram_received(
+        wire.struct.pack(wire.OUTPUTS, wire.OUTPUTS_MAGIC, duty, flags, 1, 2, 3, 0), None)
 
 
 def sensed(live):
@@ -446,14 +459,15 @@ def test_the_outputs_move_lock_and_contactors(live):
     live.command("wiring", {"second": True})
     live.command("lock", {"kind": "motor"})
     flags = wire.OUT_CONNECT | wire.OUT_C1 | wire.OUT_C2 | wire.OUT_LOCK
-    live.datagram_received(wire.struct.pack(wire.OUTPUTS, wire.OUTPUTS_MAGIC, OFF, flags,
-                                            1, 2, 3), None)
+    drive(live, 0, OFF, flags)
     state = live.state()
     assert state["contactors"]["closed_1"] and state["contactors"]["closed_2"]
     assert state["lock"]["pulses"] == 1 and state["led"] == [1, 2, 3]
-    live.firmware_gone()
+    live.plugs[0].power_off()
+    drive(live, 0, OFF, flags)  # said before its end, heard after
     state = live.state()
     assert not state["contactors"]["closed_1"] and not state["contactors"]["closed_2"]
+    assert not state["firmware"] and live.state(1)["firmware"]
 
 
 def test_battery_and_circuit_on_the_page_and_at_the_meters(live):
@@ -463,11 +477,14 @@ def test_battery_and_circuit_on_the_page_and_at_the_meters(live):
     site = live.state()["site"]
     assert site["battery_a"] == [-2, -2, -2] and site["circuit_load_a"] == [4, 0, 0.5]
     assert site["circuit_a"] == [4, 0, 0.5] and site["mains_a"] == [3, 0, 1.5]
-    assert live.measure_circuit().amps_ma == [4000, 0, 500]
-    assert live.measure().amps_ma == [3000, 0, 1500]
-    assert live.measure_ev().amps_ma == [0, 0, 0]
-    live.sub_panel = True
-    assert live.measure_ev().amps_ma == [4000, 0, 500]
+    grid, plug = live.grid, live.plugs[0]
+    assert grid.circuit_meter.measure().amps_ma == [4000, 0, 500]
+    assert grid.meter.measure().amps_ma == [3000, 0, 1500]
+    assert plug.ev_meter.measure().amps_ma == [0, 0, 0]
+    plug.sub_panel = True
+    assert plug.ev_meter.measure().amps_ma == [4000, 0, 500]
+    grid.meter.order, grid.meter.sign = [1, 0, 2], [-1, 1, 1]
+    assert grid.meter.measure().amps_ma == [0, 3000, 1500]
 
 
 @pytest.mark.parametrize("name, arguments, words", [
@@ -479,6 +496,9 @@ def test_battery_and_circuit_on_the_page_and_at_the_meters(live):
     ("card", {"uid": "xyz"}, "12 or 14 hex digits"),
     ("unplug", {"at": "roof"}, "at the socket or at the car"),
     ("lock", {"kind": "padlock"}, "lock is one of none"),
+    ("plug", {"evse": 3}, "evse is a number from 0 to 2"),
+    ("plug", {"evse": True}, "evse is a number from 0 to 2"),
+    ("kill", {}, "no command is called kill"),
 ])
 def test_the_page_is_told_what_is_wrong(live, name, arguments, words):
     with pytest.raises(BadCommand, match=words):
@@ -488,10 +508,66 @@ def test_the_page_is_told_what_is_wrong(live, name, arguments, words):
 def test_the_page_is_told_that_the_lock_holds(live):
     live.command("lock", {"kind": "motor"})
     live.command("plug", {})
-    live.world.lock.locked = True
+    live.plugs[0].world.lock.locked = True
     with pytest.raises(BadCommand, match="the lock holds the plug"):
         live.command("unplug", {})
     live.command("unplug", {"at": "car"})
+
+
+def test_commands_and_states_are_about_the_plug_they_name(live):
+    live.command("plug", {"evse": 1})
+    live.command("temperature", {"celsius": 40, "evse": 2})
+    assert [row["plugged"] for row in live.state()["chargers"]] == [False, True, False]
+    assert [live.state(n)["board"]["temp_c"] for n in range(3)] == [25, 25, 40]
+    assert live.state(1)["evse"] == 1 and live.state(1)["car"]["plugged"]
+
+
+def charging(live, evse, amps):
+    """The car of ``evse`` draws ``amps``, the world having moved on for 20 s."""
+    live.command("plug", {"evse": evse})
+    plug = live.plugs[evse]
+    duty = wire.FULL * amps // 60 + 1
+    drive(live, evse, duty, wire.OUT_CONNECT)
+    plug.world.advance(plug.world.now + 5_000)
+    plug.world.outputs(duty, True, True, False)
+    plug.world.advance(plug.world.now + 15_000)
+
+
+def test_the_record_holds_the_true_site_against_its_limits(live):
+    live.command("record", {"mains": 20, "circuit": 16})
+    live.plugs[1].world.rotation = (1, 2, 0)
+    charging(live, 0, 8)
+    live.command("car", {"evse": 1, "model": "one-phase 32 A"})
+    charging(live, 1, 10)
+    live.record.sample(0.1)
+    record = live.state()["site"]["record"]
+    assert record["circuit"]["worst_a"] == pytest.approx(2, abs=0.1)
+    assert record["mains"]["worst_a"] == pytest.approx(8 + 10 + 1 - 20, abs=0.1)
+    assert record["circuit"]["over_s"] == 0.1 and record["mains"]["over_s"] == 0
+    live.command("circuit", {"amps": 3})
+    for _ in range(4):
+        live.record.sample(0.1)
+    live.plugs[1].power_off()
+    live.record.sample(0.1)
+    live.record.sample(0.1)
+    record = live.state()["site"]["record"]
+    assert record["circuit"]["worst_a"] == pytest.approx(5, abs=0.1)
+    assert record["circuit"]["longest_s"] == record["circuit"]["over_s"] == 0.5
+    assert record["mains"]["worst_a"] == pytest.approx(2, abs=0.1)
+    live.command("record", {"circuit": 30})
+    assert live.state()["site"]["record"]["mains"] is None
+
+
+def test_offers_count_whether_a_car_takes_them_or_not(live):
+    live.command("record", {"circuit": 20})
+    charging(live, 0, 16)
+    live.plugs[0].world.car.max_ma = 6000
+    live.record.sample(0.1)
+    drive(live, 0, wire.FULL * 24 // 60 + 1, wire.OUT_CONNECT | wire.OUT_C1)
+    live.record.sample(0.1)
+    record = live.state()["site"]["record"]
+    assert record["offers"]["worst_a"] == pytest.approx(4, abs=0.1)
+    assert record["offers"]["over_s"] == 0.1 and record["circuit"]["over_s"] == 0
 
 
 # ---- meters on one bus ----

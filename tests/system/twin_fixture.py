@@ -1,6 +1,7 @@
 """The running twin for tests: world, Modbus meter and firmware, each test with its own."""
 
 import json
+import shlex
 import subprocess
 import sys
 import threading
@@ -22,15 +23,19 @@ POLL_S = 0.1
 class Twin:
     """One running twin.
 
-    ``url`` and ``world_url`` end in a slash, ``pid`` is the firmware's process. ``options`` go to
-    tools/twin/run.py, ``settings`` over its own.
+    ``url`` and ``world_url`` end in a slash, ``pid`` is the firmware's process; with several
+    chargers these are the first's, and ``chargers`` has url, pid and number of each. ``options``
+    go to tools/twin/run.py, ``settings`` over its own: one object for all, or a list. ``make``
+    starts it as people do.
     """
 
-    def __init__(self, *options, settings=None, heap=TIGHT_HEAP):
-        command = [sys.executable, str(RUN), "--headless", "--no-build", "--heap", heap,
-                   "--http", "127.0.0.1:0", "--world", "127.0.0.1:0", *options]
+    def __init__(self, *options, settings=None, heap=TIGHT_HEAP, make=False):
+        words = ["--headless", "--no-build", "--heap", heap, "--http", "127.0.0.1:0",
+                 "--world", "127.0.0.1:0", *options]
         if settings:
-            command += ["--settings", json.dumps(settings)]
+            words += ["--settings", json.dumps(settings)]
+        command = (["make", "-s", "run", "ARGS=" + shlex.join(words)] if make
+                   else [sys.executable, str(RUN), *words])
         self.log = []
         self._ready = threading.Event()
         self._pages = None
@@ -45,6 +50,7 @@ class Twin:
         self.url = self._pages["url"]
         self.world_url = self._pages["world_url"]
         self.pid = self._pages["pid"]
+        self.chargers = self._pages["chargers"]
 
     def _read(self):
         for line in self._process.stdout:
@@ -58,18 +64,21 @@ class Twin:
         """The last lines the twin and its firmware said."""
         return "\n".join(self.log[-lines:])
 
-    def get(self, path):
-        """GET ``path`` of the charger; returns the JSON document."""
-        return _ask(self.url + path.lstrip("/"))
+    def get(self, path, evse=0):
+        """GET ``path`` of a charger; returns the JSON document."""
+        return _ask(self.chargers[evse]["url"] + path.lstrip("/"))
 
-    def post(self, path, body=None):
-        """POST to the charger, ``body`` as JSON if given; returns the JSON document."""
-        return _ask(self.url + path.lstrip("/"), body, "POST")
+    def post(self, path, body=None, evse=0):
+        """POST to a charger, ``body`` as JSON if given; returns the JSON document."""
+        return _ask(self.chargers[evse]["url"] + path.lstrip("/"), body, "POST")
 
     def world(self, name=None, **arguments):
-        """Carry out a command of the world page; returns the world's state. No name: only that."""
+        """Carry out a command of the world page; returns the world's state. No name: only that.
+
+        ``evse`` is the charger it is about, the first one unless given.
+        """
         if name is None:
-            return _ask(self.world_url + "state")
+            return _ask(self.world_url + "state?evse=%d" % arguments.get("evse", 0))
         return _ask(self.world_url + "command", {"name": name, **arguments}, "POST")
 
     def wait(self, predicate, timeout=20, what="the condition"):

@@ -56,6 +56,12 @@ def command(folder, heap):
     return [interpreter(), "-X", "heapsize=" + heap, "-c", start]
 
 
+def beside(folder):
+    """How a script begins that runs beside the firmware in ``folder``, with tools/ at hand."""
+    return ("import sys; sys.path[:] = [%r, %r, %r, '.frozen']; import constants; "
+            % (str(folder), str(folder / "lib"), str(ROOT / "tools")))
+
+
 def free_udp_port():
     """A UDP port of the loopback nobody uses at this moment."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -102,6 +108,11 @@ class Firmware:
         async for line in self._process.stdout:
             self._say("firmware: " + line.decode(errors="replace").rstrip())
         return await self._process.wait()
+
+    def kill(self):
+        """End the process as a loss of power does."""
+        if self.alive:
+            self._process.kill()
 
     async def stop(self):
         """End the process: politely, then for certain."""

@@ -1,93 +1,124 @@
-"""The line between a master and its nodes, as far as time goes: who hears what, and when.
+"""The line between a master and its nodes: the shipped protocol, and the time it takes on a wire.
 
-One exchange at a time. In each cycle the master asks every node once and tells all of them their
-currents; a current that has changed is told as soon as the line is free.
+The Master's devices ask and the nodes answer as on the board; only bits and bytes are left out.
+One exchange at a time, in cycles of 2 s; what cannot wait comes first.
 """
 
+from evse.bus.node import Node
+from evse.bus.rtu import REPLY_MS, wire_ms
+from evse.bus.share import Share
+
 CYCLE_MS = 2000
-POLL_MS = 100  # question and answer, or the wait for one
-BROADCAST_MS = 30  # eight currents at 9600 baud
+_TURN_MS = 12  # between the frames of an exchange, and after it
+_CRC = 3  # bytes of a frame beside its PDU
+_EXCEPTION = 0x80
 
 
 class Link:
     """Joins ``stations``, the first of which is the master; cycles begin ``phase_ms`` late.
 
-    ``due`` is the moment the exchange under way ends or the next cycle begins. ``cut`` has the
+    ``due`` is the moment the exchange under way ends or the next one may begin. ``cut`` has the
     numbers of the nodes nobody hears and that hear nobody; 0 in it stands for all.
     """
 
     def __init__(self, stations, phase_ms):
         self._master = stations[0]
         self._nodes = stations[1:]
+        self._ears = [None] * len(stations)
+        self._group = None  # the one of the master's core that the devices belong to
+        self._devices = []
         self.cut = set()
         self._cycle = phase_ms
-        self._left = []  # nodes still to be asked in this cycle
-        self._owed = False  # the broadcast of this cycle
-        self._told = None  # the currents of the last broadcast, and their reasons
-        self._why = ()
-        self._asked = None  # node under question, and its answer
-        self._busy = False
+        self._left = []
+        self._soon = []  # (moment, device)
+        self._under_way = None  # (device, request)
         self.due = phase_ms
+
+    def add(self, device, _period_ms):
+        """For ``Share``: a device with turns; those without a node behind them never answer."""
+        self._devices.append(device)
+        if device.address > len(self._nodes) + 1 and not device.silent:
+            device.begin()
+            device.missed()
 
     def end(self, now):
         """The exchange that ends at ``now``, if one does, has its effect."""
-        if not self._busy or now < self.due:
+        if not self._under_way or now < self.due:
             return
-        self._busy = False
-        if self._asked:
-            self._answer(now)
-        else:
-            self._hear(now)
-        self._asked = None
-
-    def _answer(self, now):
-        node, status = self._asked
-        master = self._master
-        if not master.wake(now) or not master.core.group:
+        device, request = self._under_way
+        self._under_way = None
+        if not self._master.wake(now) or self._master.core.group is not self._group:
             return
-        if node.core and status and not self._dead(node):
-            master.core.group.heard(node.number, *(status + (master.core.now,)))
-        else:
-            master.core.group.missed(node.number, master.core.now)
-
-    def _dead(self, node):
-        return 0 in self.cut or node.number in self.cut
-
-    def _hear(self, now):
-        if not self._master.core:
+        if device.silent:
+            for node in self._nodes:
+                self._hear(node, device.address, request, now)
             return
-        for node in self._nodes:
-            if not self._dead(node) and node.wake(now):
-                n = node.number
-                node.core.charger.admitted = True
-                node.core.told(self._told[n], node.core.now, self._why[n])
+        answer = self._hear(self._nodes[device.address - 2], device.address, request, now)
+        if answer is None or answer[0] & _EXCEPTION:
+            device.missed()
+            return
+        request = device.take(_data(bytes(answer)), True)
+        if request:
+            self._ask(device, bytes(request), now)
+        elif device.soon_ms:
+            self._soon.append((now + device.soon_ms, device))
+
+    def _hear(self, node, address, request, now):
+        """What ``node`` answers, None when it does not."""
+        n = node.number
+        if 0 in self.cut or n in self.cut or not node.wake(now):
+            return None
+        ear = self._ears[n]
+        if not ear or ear[0] is not node.core:
+            ear = self._ears[n] = (node.core, Node(node.core, None, lambda: node.core.now))
+        return ear[1].answer(address, request)
 
     def begin(self, now):
         """Begin the next exchange at ``now`` if the line is free and there is one."""
-        if self._busy:
+        if self._under_way:
             return
         if now >= self._cycle:
             self._cycle += CYCLE_MS
-            self._left = list(self._nodes)
-            self._owed = True
-        master = self._master.core
-        if not master or not master.group:
-            self._left = []
-            self._told = None
-            self.due = self._cycle
-            return
-        count = len(self._nodes) + 1
-        grants = list(master.regulator.grant_da[:count])
-        if grants != self._told or (self._owed and not self._left):
-            self._told = grants
-            self._why = list(master.regulator.grant_reason[:count])
-            self._owed = self._owed and bool(self._left)
-            self.due = now + BROADCAST_MS
-            self._busy = True
-        elif self._left:
-            node = self._left.pop(0)
-            self._asked = (node, node.status() if node.core else None)
-            self.due = now + POLL_MS
-            self._busy = True
-        else:
-            self.due = self._cycle
+            self._left = list(self._devices)
+        core = self._master.core
+        group = core and core.group
+        if group is not self._group:
+            self._group = group
+            self._devices = []
+            self._soon = []
+            if group:
+                Share(core, lambda: core.now).add_to(self, CYCLE_MS)
+            self._left = list(self._devices)
+        device = self._next(now)
+        while device:
+            request = device.begin()
+            if request and (device.silent or device.address <= len(self._nodes) + 1):
+                self._ask(device, bytes(request), now)
+                return
+            device = self._next(now)
+        self.due = min([self._cycle] + [moment for moment, _ in self._soon])
+
+    def _next(self, now):
+        """Take out who is to have its turn, None when nobody is."""
+        for device in self._devices:
+            if device.urgent():
+                return device
+        for entry in self._soon:
+            if now >= entry[0]:
+                self._soon.remove(entry)
+                return entry[1]
+        return self._left.pop(0) if self._left else None
+
+    def _ask(self, device, request, now):
+        self._under_way = (device, request)
+        self.due = now + wire_ms(len(request) + _CRC) + _TURN_MS
+        if not device.silent:
+            alive = self._nodes[device.address - 2]
+            count = 2 * (request[3] << 8 | request[4]) + 2 if request[0] <= 4 else 5
+            answers = alive.core and alive.number not in self.cut and 0 not in self.cut
+            self.due += wire_ms(count + _CRC) + _TURN_MS if answers else REPLY_MS
+
+
+def _data(answer):
+    """The part of an answer that a device takes; an exception has none."""
+    return memoryview(answer)[2 if answer[0] <= 4 else 1:]

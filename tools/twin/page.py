@@ -4,7 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from twin.live import BadCommand
+from twin.arguments import BadCommand
 
 FOLDER = Path(__file__).parent / "worldpage"
 FILES = {"/": ("index.html", "text/html; charset=utf-8"),
@@ -56,10 +56,10 @@ class WorldPage:
         for line in lines:
             key, _, value = line.partition(":")
             headers[key.strip().lower()] = value.strip()
-        path = path.split("?")[0]
+        path, _, query = path.partition("?")
         if method == "GET":
             if path == "/state":
-                return _json(200, self._live.state())
+                return self._state(query)
             if path in FILES:
                 name, kind = FILES[path]
                 return 200, kind, (FOLDER / name).read_bytes()
@@ -75,6 +75,13 @@ class WorldPage:
             return _json(413, {"error": "a command is at most %d bytes" % _BODY_LIMIT})
         return self._command(await reader.readexactly(int(length)))
 
+    def _state(self, query):
+        evse = query.removeprefix("evse=") or "0"
+        try:
+            return _json(200, self._live.state(int(evse) if evse.isdigit() else evse))
+        except BadCommand as problem:
+            return _json(400, {"error": str(problem)})
+
     def _command(self, body):
         try:
             arguments = json.loads(body)
@@ -87,7 +94,7 @@ class WorldPage:
             self._live.command(name, arguments)
         except BadCommand as problem:
             return _json(400, {"error": str(problem)})
-        return _json(200, self._live.state())
+        return _json(200, self._live.state(arguments.get("evse", 0)))
 
 
 def _json(status, document):

@@ -11,7 +11,7 @@ FULL = 65536  # duty of a steady +12 V pilot; 0 is steady -12 V
 
 SENSORS = "<HhhHhBBBB8s"
 SENSORS_MAGIC = 0x5145
-OUTPUTS = "<HIBBBB"
+OUTPUTS = "<HIBBBBB"
 OUTPUTS_MAGIC = 0x4551
 
 FLAG_RCM = 1
@@ -25,6 +25,10 @@ OUT_C2 = 4
 OUT_LOCK = 8
 OUT_UNLOCK = 16
 
+# The line setting of the board's end of the bus: place of the baud rate, parity above it.
+BAUDS = (9600, 1200, 2400, 4800, 19200, 38400, 57600, 115200)
+PARITIES = {0: None, 1: "E", 2: "O"}
+
 
 def pack_sensors(high_mv, low_mv, pp_mv, temp_dc, flags, reject_pct, noise_mv, card=NO_CARD):
     """World to board: pilot levels and pins in mV, temperature in 0.1 C, ADC troubles, card."""
@@ -37,4 +41,10 @@ def unpack_outputs(packet):
     if len(packet) != struct.calcsize(OUTPUTS):
         return None
     fields = struct.unpack(OUTPUTS, packet)
-    return fields[1:] if fields[0] == OUTPUTS_MAGIC else None
+    return fields[1:6] if fields[0] == OUTPUTS_MAGIC else None
+
+
+def unpack_line(packet):
+    """(baud, parity) of the board's end of the bus, of a packet of outputs."""
+    line = packet[-1]
+    return BAUDS[line & 15], PARITIES[line >> 4]

@@ -3,12 +3,15 @@
 const byId = (id) => document.getElementById(id);
 const amps = (value) => value.toFixed(1) + " A";
 const held = new Set(); // controls in somebody's hand are not overwritten
+let chosen = 0; // the charger the page is about
 
 function show(state) {
   const alive = byId("alive");
-  alive.textContent = state.firmware ? "firmware runs" : "the firmware has ended";
-  alive.className = state.firmware ? "good" : "bad";
+  const by = state.chargers[state.evse].driven_by;
+  alive.textContent = by ? by + " runs" : "the charger has no power";
+  alive.className = by ? "good" : "bad";
 
+  showChargers(state);
   showCar(state);
   showCharger(state);
 
@@ -25,10 +28,52 @@ function show(state) {
   rows([["House", site.load_a], ["Sun", site.sun_a.map((value) => -value)],
     ["Battery", site.battery_a], ["Car", site.ev_a], ["Circuit", site.circuit_a],
     ["Mains", site.mains_a]]);
-  check("meter", state.meter.on);
-  check("ev-meter", state.ev_meter.on);
-  check("circuit-meter", state.circuit_meter.on);
+  meter("meter", "mains meter", state.meter);
+  meter("ev-meter", "EV meter", state.ev_meter);
+  meter("circuit-meter", "circuit meter", state.circuit_meter);
   showMishaps(state);
+}
+
+function showChargers(state) {
+  byId("several").hidden = state.chargers.length < 2;
+  if (byId("cards").children.length !== state.chargers.length) {
+    byId("cards").replaceChildren(...state.chargers.map(({number}) => {
+      const card = document.createElement("button");
+      card.type = "button";
+      card.append(number ? "Node " + number : "Master", ...["small", "small"].map(
+        (name) => document.createElement(name)));
+      card.addEventListener("click", () => { chosen = number; refresh(); });
+      return card;
+    }));
+  }
+  state.chargers.forEach((row, number) => {
+    const card = byId("cards").children[number];
+    card.setAttribute("aria-pressed", number === state.evse);
+    const [first, second] = card.querySelectorAll("small");
+    first.textContent = row.state + ", contactor " + (row.c1 ? "closed" : "open");
+    second.textContent = !row.driven_by ? "no power" : !row.linked ? "cut off the bus" :
+      amps(row.draw_a) + " of " + amps(row.offers_a);
+    second.className = row.driven_by && row.linked ? "" : "hurt";
+  });
+  byId("replace").disabled = state.evse === 0;
+  check("link", state.chargers[state.evse].linked);
+  const {bus, site: {record}} = state;
+  const worst = (name) => {
+    const limit = record[name];
+    if (!limit || limit.worst_a === null) return "";
+    const over = limit.worst_a > 0;
+    return name + " " + amps(Math.abs(limit.worst_a)) + (over ? " above" : " below") + " its " +
+      amps(limit.limit_a) + (over ? " (" + limit.longest_s + " s)" : "");
+  };
+  byId("judge").textContent = "Bus " + Math.round(bus.load * 100) + " % busy, " +
+    bus.collisions + " bytes collided, mains answers at most " + bus.longest_gap_s +
+    " s apart. At worst: " + ["mains", "circuit"].map(worst).filter(Boolean).join(", ") + ".";
+}
+
+function meter(id, name, shown) {
+  byId(id + "-name").textContent = name + " on the bus" +
+    (shown.kind ? " (" + shown.kind + ", " + shown.address + ")" : "");
+  check(id, shown.on);
 }
 
 function showCar(state) {
@@ -141,7 +186,7 @@ async function command(name, more) {
   const answer = await fetch("/command", {
     method: "POST",
     headers: {"Content-Type": "application/json"},
-    body: JSON.stringify({name, ...more}),
+    body: JSON.stringify({name, evse: chosen, ...more}),
   });
   const document_ = await answer.json();
   byId("error").hidden = answer.ok;
@@ -149,13 +194,17 @@ async function command(name, more) {
   if (answer.ok) show(document_);
 }
 
-async function poll() {
+async function refresh() {
   try {
-    show(await (await fetch("/state")).json());
+    show(await (await fetch("/state?evse=" + chosen)).json());
   } catch {
     byId("alive").textContent = "the twin has ended";
     byId("alive").className = "bad";
   }
+}
+
+async function poll() {
+  await refresh();
   setTimeout(poll, 500);
 }
 
@@ -196,6 +245,11 @@ function enter(id, send) {
 }
 
 const quirk = (key, value) => command("quirk", {key, value});
+
+for (const name of ["kill", "reboot", "replace"]) {
+  byId(name).addEventListener("click", () => command(name));
+}
+toggle("link", (on) => command("link", {on}));
 
 byId("plug").addEventListener("click", (event) =>
   command(event.target.dataset.plugged === "true" ? "unplug" : "plug"));
