@@ -32,8 +32,9 @@ class Status:
     ``reason_text``: why it charges or does not. ``grant_da`` (allotted), ``offered_da`` (by the
     pilot now, 0 for none), ``override_da`` (set by hand, 0 for none), ``limit``, ``limit_name``
     (what sets the current). ``mains_fresh``, ``mains_age_ms``, ``ev_age_ms`` (-1 without a
-    sample), ``mains_wh``, ``ev_w``, ``ev_wh`` (-1 when unknown). ``temp`` (degrees C),
-    ``pwm1024`` (duty as clients know it), ``uptime_s``, ``clock_s`` (0 while unknown).
+    sample), ``mains_wh``, ``mains_out_wh`` (fed in), ``ev_w``, ``ev_wh`` (-1 when unknown).
+    ``temp`` (degrees C), ``pwm1024`` (duty as clients know it), ``uptime_s``, ``clock_s`` (0 while
+    unknown).
 
     ``timer_mode``, ``timer_start``, ``timer_stop`` (0 for none), ``timer_repeat``,
     ``timer_words`` (the next event). ``session_number``, ``session_wh``, ``session_solar_wh``,
@@ -99,6 +100,7 @@ class Status:
         self.mains_fresh = readings.fresh(sources.MAINS, core.now)
         self.mains_age_ms = readings.age(sources.MAINS, core.now)
         self.mains_wh = core.mains_wh
+        self.mains_out_wh = core.mains_out_wh
         self.ev_age_ms = readings.age(sources.EV, core.now)
         self.ev_w = core.ev_w
         self.ev_wh = core.ev_wh
@@ -259,6 +261,24 @@ class Status:
     def cards_csv(self):
         """Return a generator of the RFID cards, HEX or HEX,name each."""
         return rare("cards_admin").export(self._core.cards)
+
+    def doctor(self):
+        """(kind, state, percent) of the bus doctor's last examination, "" and "idle" before."""
+        core = self._core
+        doctor = core.doctor
+        if core.examine and core.examine != "stop":
+            return core.examine, "running", 0
+        return (doctor.kind, doctor.state, doctor.percent) if doctor else ("", "idle", 0)
+
+    def doctor_rows(self):
+        """Yield (code, what, where, hint, is it a mistake) of each of the doctor's findings."""
+        core = self._core
+        return core.doctor.rows() if core.doctor and not core.examine else ()
+
+    def register(self, number):
+        """Modbus register ``number`` as 0 to 65535, or None where there is none."""
+        from evse.bus import registers
+        return registers.read(self._core, number)
 
     def events(self):
         """Yield (number, uptime_s, text, a, b) of the journal's events, oldest first."""

@@ -211,17 +211,12 @@ function showDetails(status) {
   setText("uptime", durationText(status.uptime_s));
   setText("heap", `${Math.round(status.heap.free / 1024)} KB`);
   setText("cycle", status.cycle ? `${status.cycle.worst_ms} ms` : "–");
-  setText("bus", status.bus.map(busText).join(", ") || "no meter on the bus");
 }
 
 function evText(meter) {
   if (meter.age_ms < 0) return `${meter.meter}, no reading yet`;
   const power = meter.w < 0 ? "" : `, ${(meter.w / 1000).toFixed(1)} kW`;
   return `${meter.da.map(amps).join(" / ")} A${power}`;
-}
-
-function busText(row) {
-  return `${row.name}: ${row.ok ? "in contact" : "no contact"}, ${row.replies} of ${row.requests} answers`;
 }
 
 function faultText(fault, here) {
@@ -244,6 +239,7 @@ function show(status) {
   showSolar(status);
   showCapacity(status);
   showGroup(status);
+  showBus(status);
   showSession(status);
   showTimer(status);
   showCards(status);
@@ -396,4 +392,4 @@ document.addEventListener("visibilitychange", () => {
 });
 
 setInterval(watch, 500);
-addEventListener("DOMContentLoaded", poll); // when current.js is there, too
+addEventListener("DOMContentLoaded", poll); // when the other scripts are there, too

@@ -4,7 +4,8 @@ from evse.net.reply import Reply, failure, quote, rfid_text
 from evse.settings import Refused
 
 _COMMANDS = ("mode", "override", "set", "fault", "access", "swipe", "timer", "clock", "custom",
-             "colour", "phases", "cards", "pwm", "ev_state", "battery", "intervals", "reading")
+             "colour", "phases", "cards", "pwm", "ev_state", "battery", "intervals", "reading",
+             "doctor")
 _TIMER = ("mode", "start", "stop", "repeat")
 
 
@@ -14,6 +15,10 @@ def _get_status(_request, status, _command):
 
 def _get_journal(_request, status, _command):
     return Reply(_journal(status))
+
+
+def _get_doctor(_request, status, _command):
+    return Reply(_doctor(status))
 
 
 def _get_csv(request, status, _command):
@@ -40,6 +45,23 @@ def _journal(status):
             comma, number, at, quote(text), a, b)
         comma = ","
     yield "[]" if comma == "[" else "]"
+
+
+def _examined(status):
+    kind, state, percent = status.doctor()
+    return quote(kind), quote(state), percent
+
+
+def _doctor(status):
+    """Yield what the bus doctor does and has found, one finding a piece."""
+    yield '{"kind":%s,"state":%s,"percent":%d,"findings":[' % _examined(status)
+    comma = ""
+    for code, what, where, hint, mistake in status.doctor_rows():
+        yield '%s{"code":%d,"what":%s,"where":%s,"mistake":%s' % (
+            comma, code, quote(what), quote(where), quote(mistake))
+        yield ',"hint":%s}' % quote(hint)
+        comma = ","
+    yield "]}"
 
 
 def _status(status):
@@ -92,6 +114,7 @@ def _status(status):
     yield from _power(status, setting)
     yield ',"temp_c":%d,"pwm1024":%d,"heap":{"free":%d}' % (
         status.temp, status.pwm1024, status.heap_free())
+    yield ',"doctor":{"kind":%s,"state":%s,"percent":%d}' % _examined(status)
     yield ',"cycle":%s,"bus":[' % quote(status.cycle_summary())
     comma = ""
     for row in status.bus_rows():
@@ -224,6 +247,7 @@ def _carry_out(command, name, value):
 ROUTES = {
     "GET /api/v1/status": _get_status,
     "GET /api/v1/journal": _get_journal,
+    "GET /api/v1/doctor": _get_doctor,
     "GET /api/v1/sessions.csv": _get_csv,
     "GET /api/v1/months.csv": _get_csv,
     "GET /api/v1/cards.csv": _get_csv,

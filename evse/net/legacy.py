@@ -75,7 +75,8 @@ def _settings(status):
     yield from _ev_meter(status)
     yield from _circuit_meter(status)
     if status.mains_wh > 0:
-        yield ',"mains_meter":{"import_active_energy":%d}' % status.mains_wh
+        fed = ',"export_active_energy":%d' % status.mains_out_wh if status.mains_out_wh > 0 else ""
+        yield ',"mains_meter":{"import_active_energy":%d%s}' % (status.mains_wh, fed)
     yield ',"phase_currents":{%s,"last_data_update":%d' % (
         _phases(status.solar_da), _sampled_at(status, status.mains_age_ms))
     bits = status.charging and (status.phases_used or (1 if status.phases == 1 else 7))

@@ -44,6 +44,7 @@ class FakeStatus:
     mains_age_ms = 1500
     mains_fresh = True
     mains_wh = 1234567
+    mains_out_wh = 7654
     temp = 31
     pwm1024 = 233
     fault_name = "Pilot Fault"
@@ -142,6 +143,13 @@ class FakeStatus:
     def events(self):
         yield 7, 3600, "mode changed", 3, 0
         yield 8, 3661, 'a "quoted" word', -1, 2
+
+    def doctor(self):
+        return "bus", "running", 37
+
+    def doctor_rows(self):
+        yield 1, "does not answer", "mains", 'Check its "power" supply.', True
+        yield 50, "ABB answers here", "address 20", "", False
 
     def cycle_summary(self):
         return {"count": 1000, "late": 3, "worst_ms": 24}

@@ -39,6 +39,7 @@ def test_status_says_all_the_page_needs():
     assert document["heap"] == {"free": 60000}
     assert document["cycle"] == {"count": 1000, "late": 3, "worst_ms": 24}
     assert [row["name"] for row in document["bus"]] == ["mains", "ev"]
+    assert document["doctor"] == {"kind": "bus", "state": "running", "percent": 37}
 
 
 def test_status_without_bus_and_cycle_is_still_json():
@@ -164,6 +165,24 @@ def test_the_journal_is_an_array_of_events():
         {"number": 7, "uptime_s": 3600, "text": "mode changed", "a": 3, "b": 0},
         {"number": 8, "uptime_s": 3661, "text": 'a "quoted" word', "a": -1, "b": 2},
     ]
+
+
+def test_the_doctor_tells_what_it_found():
+    answer = get("/api/v1/doctor")
+    assert answer.json == {
+        "kind": "bus", "state": "running", "percent": 37, "findings": [
+            {"code": 1, "what": "does not answer", "where": "mains", "mistake": True,
+             "hint": 'Check its "power" supply.'},
+            {"code": 50, "what": "ABB answers here", "where": "address 20", "mistake": False,
+             "hint": ""}]}
+    status = FakeStatus()
+    status.doctor = lambda: ("", "idle", 0)
+    status.doctor_rows = lambda: ()
+    assert get("/api/v1/doctor", status=status).json == {
+        "kind": "", "state": "idle", "percent": 0, "findings": []}
+    core = FakeCommand()
+    assert command({"name": "doctor", "value": "phases"}, command=core).status == 200
+    assert core.calls == [("doctor", "phases", "REST")]
 
 
 def test_status_says_all_about_the_plug():

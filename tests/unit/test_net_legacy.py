@@ -30,7 +30,8 @@ def test_values_stand_in_their_legacy_place():
     assert (values["charge_current"], values["override_current"]) == (137, 0)
     assert (values["current_min"], values["current_max"], values["current_main"]) == (6, 16, 25)
     assert values["mains_meter"] == "Eastron3P"
-    assert document["mains_meter"] == {"import_active_energy": 1234567}
+    assert document["mains_meter"] == {"import_active_energy": 1234567,
+                                       "export_active_energy": 7654}
     phases = document["phase_currents"]
     assert (phases["L1"], phases["L2"], phases["L3"], phases["TOTAL"]) == (20, -45, 217, 192)
     assert phases["original_data"] == {"L1": 55, "L2": -12, "L3": 250, "TOTAL": 293}

@@ -1,6 +1,8 @@
 """The view from outside: what each fact says, and that looking changes nothing."""
 
 from evse import reasons
+from evse.bus import doctor as codes
+from evse.bus.doctor import Doctor
 from evse.charging import faults
 from evse.power import readings
 from helpers_core import NOON_S, Bench, Board, drawing
@@ -148,8 +150,11 @@ def test_mains_and_their_age():
     bench = Bench({"mains_met": "API"})
     bench.run(1000)
     bench.command("reading", ("mains", 10, -20, 30, None, 5000))
+    assert bench.status.mains_out_wh == -1
+    bench.command("reading", ("mains", 10, -20, 30, None, None, 700))
     bench.run(2000)
     status = bench.status
+    assert status.mains_out_wh == 700
     assert [status.mains_da(phase) for phase in range(3)] == [10, -20, 30]
     assert status.mains_fresh
     assert 1900 <= status.mains_age_ms <= 2000
@@ -266,6 +271,25 @@ def test_the_capacity_tariff():
     assert 800 <= left <= 840
     assert 0 < used < 60
     assert limit > 0
+
+
+def test_the_doctor_and_the_registers():
+    bench = Bench()
+    assert bench.status.doctor() == ("", "idle", 0)
+    assert list(bench.status.doctor_rows()) == []
+    bench.core.doctor = doctor = Doctor(None, None, bench.core, (), None, None, "bus")
+    doctor.find(codes.SAME_ADDRESS, "mains, ev", 12)
+    doctor.percent = 40
+    assert bench.status.doctor() == ("bus", "running", 40)
+    (code, what, where, _, mistake), = bench.status.doctor_rows()
+    assert (code, what, where) == (codes.SAME_ADDRESS, "Address 12 is set twice", "mains, ev")
+    assert mistake
+    doctor.state = "done"
+    bench.command("doctor", "bus", "REST")
+    assert bench.status.doctor() == ("bus", "running", 0)
+    assert list(bench.status.doctor_rows()) == []
+    assert bench.status.register(0x0102) == 6
+    assert bench.status.register(0x7777) is None
 
 
 def test_the_grid_relay():
