@@ -15,7 +15,7 @@ class Journal:
     """Ring of the last ``SIZE`` events. ``uptime_s`` is kept current by the core."""
 
     def __init__(self):
-        self._code = array("i", bytes(4 * SIZE))
+        self._code = bytearray(SIZE)
         self._a = array("i", bytes(4 * SIZE))
         self._b = array("i", bytes(4 * SIZE))
         self._at = array("i", bytes(4 * SIZE))

@@ -42,11 +42,13 @@ LCD = const(6)
 REGISTER = const(7)
 
 # By their numbers, which travel on the bus and in files. "API" is fed over the network.
-METERS = ("Disabled", "Sensorbox", "Phoenix C", "Finder 7E", "Eastron3P", "InvEastrn", "ABB",
-          "SolarEdge", "WAGO", "API", "Eastron1P", "Finder 7M", "Sinotimer", "HomeWizrd",
-          "Schneider", "Chint 3P", "C.Gavazzi", "Chint 1P", "Orno 516", "Custom", "Orno 517")
+# ``const``, here and below, has the compiler put the whole table into flash.
+METERS = const(("Disabled", "Sensorbox", "Phoenix C", "Finder 7E", "Eastron3P", "InvEastrn", "ABB",
+                "SolarEdge", "WAGO", "API", "Eastron1P", "Finder 7M", "Sinotimer", "HomeWizrd",
+                "Schneider", "Chint 3P", "C.Gavazzi", "Chint 1P", "Orno 516", "Custom",
+                "Orno 517"))
 
-_OFF_ON = ("Disabled", "Enabled")
+_OFF_ON = const(("Disabled", "Enabled"))
 
 TABLE = (
     ("mode", "enum", "Normal", ("Normal", "Smart", "Solar"), "drive", "", "MODE", 0x0200),
@@ -142,7 +144,7 @@ def check(setting, value):
     if type(value) is not str:
         raise Refused("%s must be text" % key, key)
     if setting[KIND] == "enum":
-        if allowed is METERS and key != "mains_met":
+        if allowed == METERS and key != "mains_met":
             allowed = [name for name in METERS if name != "Sensorbox"]  # it sees the mains only
         for name in allowed:
             if name.lower() == value.lower():

@@ -56,8 +56,9 @@ class Status:
         self.version = version
         self.board = board
         self.serial = serial
-        # Set by the app that has them: a function giving one dict a slave, a Cycle, storage.
-        self.bus_rows = tuple
+        # Set by the app that has them: functions giving one dict a slave, and the Sensorbox if
+        # there is one; a Cycle, storage.
+        self.bus_rows = self.box = tuple
         self.cycle = None
         self.storage = self.lock = None
         self.refresh()

@@ -6,6 +6,7 @@
 const PLACES = { mains: "Mains meter", circuit: "Circuit meter", ev: "Car's meter", bus: "Bus", car: "Car" };
 const STATES = { done: "Examined: nothing is wrong, as far as one can tell from here.", stopped: "The examination was stopped.", failed: "The examination could not be carried through." };
 const LOST_MISSES = 5;
+const BROADCAST = 9; // lower addresses are those of nodes
 
 let doctorSeen = ""; // what the list of findings shows
 
@@ -23,13 +24,13 @@ function failedText(row) {
 
 // What is only sent to, and nodes that never answered, have nothing to tell.
 function busShown(row) {
-  return row.replies > 0 || !(row.address < 10);
+  return row.address !== BROADCAST && (row.replies > 0 || !(row.address < BROADCAST));
 }
 
 function busCells(row) {
   const lost = row.misses >= LOST_MISSES || !row.replies;
   const age = row.age_ms < 0 ? "never" : ageText(row.age_ms);
-  return [placeText(row.name), row.address, lost && row.replies ? `lost, ${age}` : age, row.replies ? `${row.latency_ms} ms` : "–", failedText(row)];
+  return [placeText(row.name), row.address, lost && row.replies ? `lost, ${age}` : age, row.latency_ms ? `${row.latency_ms} ms` : "–", failedText(row)];
 }
 
 function showRows(rows) {

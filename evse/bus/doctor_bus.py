@@ -58,19 +58,23 @@ class Tally:
         """How many answers could be understood."""
         return self.good + self.refused
 
+    @property
+    def answers(self):
+        """True when somebody is there; what was heard once or twice may be another's."""
+        return self.sound > 0 or self.damaged >= _MANY
+
     def judge(self, doctor, others):
         """Find what the counts of a slave that answers say about its line and the ``others``."""
-        if not self.sound and not self.damaged:
+        if not self.answers:
             return
         failed = self.asked - self.sound
         clean = any(one.damaged < _MANY and one.sound > one.asked // 2
                     for one in others if one is not self)
         if self.never or self.second > 1 or clean and 2 * self.damaged > self.asked:
             doctor.find(self.code, self.where)
-        elif self.damaged >= _MANY:
-            doctor.find(codes.NOISE, self.name, "%d of %d" % (failed, self.asked))
         elif failed >= _MANY:
-            doctor.find(codes.UNSTEADY, self.name, "%d of %d" % (failed, self.asked))
+            doctor.find(codes.NOISE if self.damaged else codes.UNSTEADY, self.name,
+                        "%d of %d" % (failed, self.asked))
         if self.slow > self.asked // 2:
             doctor.find(codes.SLOW, self.name, self.worst_ms)
 
@@ -173,16 +177,30 @@ class Examination:
 
     async def _try(self, one):
         """Ask a meter of the settings often enough to know how well it answers."""
-        tally = Tally(one.name, codes.TWICE, place(one.address))
-        await self._count(tally, one.address, one.pdu, one.parity, one.box)
-        one.answers = tally.sound + tally.damaged > 0
+        tally = await self._count((one.name, codes.TWICE, place(one.address)), one.address,
+                                  one.pdu, one.parity, one.box)
+        one.answers = tally.answers
         if tally.sound > tally.damaged and tally.second <= 1:
             await self._check_type(one)
 
-    async def _count(self, tally, address, pdu, parity=None, box=False):
-        """Ask again and again; a Sensorbox, which may be silent without news, at its own pace."""
-        doctor = self._doctor
+    async def _count(self, words, address, pdu, parity=None, box=False):
+        """Ask again and again; return the Tally, made of ``words``.
+
+        What fails now and then is asked as often once more, for all may have been disturbed once.
+        """
+        tally = Tally(*words)
+        await self._count_once(tally, address, pdu, parity, box)
+        if tally.sound and tally.asked - tally.sound >= _MANY:
+            tally = Tally(*words)
+            await self._count_once(tally, address, pdu, parity, box)
+        if tally.answers and not tally.sound:
+            tally.never = await self._never(address, pdu, parity)
         self._tallies.append(tally)
+        return tally
+
+    async def _count_once(self, tally, address, pdu, parity, box):
+        """Ask up to 20 times; a Sensorbox, which may be silent without news, at its own pace."""
+        doctor = self._doctor
         length = 13 + 2 * (pdu[3] << 8 | pdu[4])  # of request and answer
         most = _ASKED_BOX if box else _ASKED
         while tally.asked < most and (tally.asked < _GIVE_UP or tally.silent < tally.asked):
@@ -203,8 +221,6 @@ class Examination:
                 tally.slow += late_ms > _SLOW_MS
                 if tally.asked <= _ASKED // 2:
                     tally.second += await self._more()
-        if tally.damaged and not tally.sound:
-            tally.never = await self._never(address, pdu, parity)
 
     async def _more(self):
         """True when more comes after an answer that is complete."""
@@ -265,9 +281,8 @@ class Examination:
         for number in range(1, _NODES):
             address = number + 1
             name = "Node %d" % number
-            tally = Tally(name, codes.NODE_TWICE, name)
-            await self._count(tally, address, STATUS)
-            if not tally.sound and not tally.damaged:
+            tally = await self._count((name, codes.NODE_TWICE, name), address, STATUS)
+            if not tally.answers:
                 if core.group.state[number]:
                     doctor.find(codes.NODE_SILENT, name)
                 continue

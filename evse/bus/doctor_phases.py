@@ -175,15 +175,17 @@ def judge(doctor, steps, rotation):
         doctor.find(codes.UNFOLLOWED, "car")
         return
     car = None
-    if shown[_EV]:
-        _judge_signs(doctor, _EV, shown[_EV])
-        car = [phase for phase in range(3) if shown[_EV][phase]]
+    signs = shown[_EV]
+    if signs:
+        _judge_signs(doctor, _EV, signs)
+        car = [phase for phase in range(3) if signs[phase]]
     order = [int(rotation[2 * phase + 1]) - 1 for phase in range(3)]
     for meter in (_MAINS, _CIRCUIT):
-        if shown[meter]:
-            _judge_signs(doctor, meter, shown[meter])
-            if None not in shown[meter]:
-                _judge_order(doctor, meter, shown[meter], car, order)
+        signs = shown[meter]
+        if signs:
+            _judge_signs(doctor, meter, signs)
+            if None not in signs:
+                _judge_order(doctor, meter, signs, car, order)
 
 
 def _judge_signs(doctor, meter, signs):

@@ -31,9 +31,9 @@ def place(address):
 def live(block, data):
     """Return how many phases have a voltage by ``block``; 0 when L1 has none or nothing fits."""
     count = 0
-    for phase, at in enumerate(block.at):
+    for phase in range(len(block.at)):
         try:
-            volts = block.value(data, at, block.exp + 1)
+            volts = block.tenths(data, phase)
         except (BadSample, IndexError):
             return 0
         if _LOW <= volts <= _HIGH:

@@ -160,7 +160,7 @@ def _number(core, setting):
         return value
     value = setting[ALLOWED].index(value)
     # A Master that does not know the type would take the meter for another.
-    return 0 if setting[ALLOWED] is METERS and _is_ours(value) else value
+    return 0 if setting[ALLOWED] == METERS and _is_ours(value) else value
 
 
 def _is_ours(kind):
@@ -174,7 +174,7 @@ def _set(core, setting, value, source):
     key = setting[KEY]
     allowed = setting[ALLOWED]
     if type(allowed[0]) is str:
-        if value >= len(allowed) or allowed is METERS and _is_ours(value):
+        if value >= len(allowed) or allowed == METERS and _is_ours(value):
             raise Refused("%s has no value %d" % (key, value), key, list(allowed))
         value = allowed[value]
     core.command("set", (key, value), source)

@@ -46,6 +46,7 @@ _HAS_WIFI = (1, 3)  # software 2 has other ways to get into a network, and ignor
 
 _TRIES = const(3)  # writes of the same value; a box that will not is left alone
 _LOST = const(5)  # turns without a reply after which another box may be there
+_SOON_MS = const(1000)  # until it has measured again
 _P1_TURNS = const(5)  # for which CTs do not stand in for a P1 port that has told nothing new
 _LEAST_MV = const(50_000)
 _NOMINAL_V = const(230)
@@ -93,6 +94,7 @@ class Sensorbox(Device):
     def begin(self):
         """Return the request for what the box measures."""
         self._writing = None
+        self.soon_ms = 0
         return self._whole if self._long else self._short.pdu
 
     def missed(self):
@@ -101,6 +103,7 @@ class Sensorbox(Device):
         self._misses += 1
         if self._misses == _LOST:
             self._forget()
+        self.soon_ms = _SOON_MS if self.version else 0
 
     def take(self, data, clean):
         """Take a reply; return a write when the box is not set as it should be."""
@@ -119,14 +122,16 @@ class Sensorbox(Device):
         self.software = data[_SOFTWARE]
         self._relay(data)
         self._long = self.software >= 1
-        self._measure(data)
+        # It calls news what it has not told, and it has told even if the reply was spoiled.
+        if not self._measure(data) and not clean:
+            self.soon_ms = _SOON_MS
         self._writing = self._next_write(len(data)) if clean else None
         return self._writing
 
     # ---- currents ----
 
     def _measure(self, data):
-        """Hand on what is new, if anything is."""
+        """Hand on what is new; False when nothing is."""
         new = data[_NEW]
         amps = self._amps
         watts = None
@@ -142,13 +147,14 @@ class Sensorbox(Device):
         elif new & _NEW_OLD_P1:
             watts = self._smart_meter(data)
         else:
-            return
+            return False
         for da in amps:
             if not -AMPS_MAX_DA <= da <= AMPS_MAX_DA:
                 raise BadSample
         if watts is not None and not -WATTS_MAX <= watts <= WATTS_MAX:
             raise BadSample
         self._command("reading", ("mains", amps[0], amps[1], amps[2], watts, None), "bus")
+        return True
 
     def _smart_meter(self, data):
         """Fill the currents from the P1 port; return the power in W."""

@@ -120,7 +120,20 @@ def _status(status):
     for row in status.bus_rows():
         yield comma + quote(row)
         comma = ","
-    yield "]}"
+    yield "]"
+    box = status.box()
+    if box:
+        yield from _box(box, setting("trust_lan") == "Enabled")
+    yield "}"
+
+
+def _box(box, trusted):
+    """The Sensorbox; the password of its portal is for those who may change settings."""
+    yield ',"sensorbox":{"version":%d,"software":%d,"p1":%s,"wiring":%d,"wifi_mode":%d' % (
+        box.version, box.software, quote(box.p1), box.wiring, box.wifi_mode)
+    yield ',"wifi_connected":%s,"portal":%s,"ip":%s,"portal_password":%s}' % (
+        quote(box.wifi_connected), quote(box.portal), quote(box.ip),
+        quote(box.portal_password if trusted else ""))
 
 
 def _power(status, setting):

@@ -15,9 +15,9 @@ class Limits:
     """
 
     def __init__(self):
-        self._code = array("i", (0,) * _SIZE)
+        self._code = bytearray(_SIZE)
         self._da = array("i", (0,) * _SIZE)
-        self._until = array("i", (_NEVER,) * _SIZE)
+        self._until = None  # most claims never end, and there are eight EVSEs
         self._used = 0
         self.winner = 0
 
@@ -37,7 +37,10 @@ class Limits:
             self._used += 1
         self._code[slot] = code
         self._da[slot] = da
-        self._until[slot] = until
+        if until != _NEVER and not self._until:
+            self._until = array("i", (_NEVER,) * _SIZE)
+        if self._until:
+            self._until[slot] = until
         return True
 
     def optional(self, code, da):
@@ -65,7 +68,7 @@ class Limits:
         ceilings = self._da
         ends = self._until
         while slot < self._used:
-            if ends[slot] != _NEVER and ticks.due(now, ends[slot]):
+            if ends and ends[slot] != _NEVER and ticks.due(now, ends[slot]):
                 self._remove(slot)
                 continue
             if ceilings[slot] < best or (ceilings[slot] == best and not winner):
@@ -81,5 +84,6 @@ class Limits:
         while slot < self._used:
             self._code[slot] = self._code[slot + 1]
             self._da[slot] = self._da[slot + 1]
-            self._until[slot] = self._until[slot + 1]
+            if self._until:
+                self._until[slot] = self._until[slot + 1]
             slot += 1

@@ -65,11 +65,11 @@ async def main(path, polls):
             loops += 1
 
     class Watched(Link):
-        async def transact(self, address, pdu):
+        async def transact(self, *request):
             nonlocal inside
             begin = loops
             try:
-                return await super().transact(address, pdu)
+                return await super().transact(*request)
             finally:
                 inside += loops - begin
 

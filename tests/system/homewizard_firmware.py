@@ -1,9 +1,9 @@
 """Runs on MicroPython: the firmware's HomeWizard meters, beside a 10 ms task that counts.
 
 Arguments: JSON of the settings, port on the loopback that stands for the network's group, ms
-between two turns of a meter, 0 for those of the firmware. Prints a JSON line ten times a second:
-the meters' counters, count and last value of each role's readings, turns of the 10 ms task
-(``loops``), free memory after a collection (``free``).
+between two turns of a meter, 0 for those of the firmware. Prints a JSON line twenty times a
+second: the meters' counters, count and last value of each role's readings, turns of the 10 ms
+task (``loops``), free memory after a collection (``free``).
 """
 
 import asyncio
@@ -64,7 +64,7 @@ async def main(settings, port, pause_ms):
             gc.collect()
             print(json.dumps({"rows": {row["name"]: row for row in meters.rows()}, "loops": loops,
                               "readings": readings, "free": gc.mem_free()}))
-            await asyncio.sleep_ms(100)
+            await asyncio.sleep_ms(50)
 
     run = hurry(meters, pause_ms) if pause_ms else meters.run()
     await asyncio.gather(beat(), report(), run)

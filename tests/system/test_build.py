@@ -8,7 +8,10 @@ import sys
 import pytest
 
 import build
+import inline
+import shorten
 import size
+from twin import firmware
 
 LINUX_PC = platform.system() == "Linux" and platform.machine() == "x86_64"
 
@@ -71,3 +74,93 @@ def test_size_shows_every_part(sim_build):
     total = flash.pop("all")
     assert total == tuple(map(sum, zip(*flash.values())))
     assert 2 * total[1] < 2031616, "two slots must fit"
+
+
+# ---- numbers for constants ----
+CODES = """from micropython import const
+WARM = const(3)
+HOT, _COLDER = 9, -1
+COLD = _COLDER - 1
+WORDS = ("warm", "hot")
+"""
+TUBS = """from evse import codes
+from evse.codes import COLD, HOT, WORDS
+
+
+def is_hot(tub):
+    from evse.codes import WARM
+    return tub.degrees - COLD > WARM, WORDS[codes.WARM != HOT]
+
+
+class Tub:
+    HOT = HOT
+"""
+
+
+def inlined(**texts):
+    """What becomes of modules of the package evse: their texts, and the names that went."""
+    texts, gone = inline.inlined({"evse." + name: text for name, text in texts.items()})
+    return ({name.removeprefix("evse."): text for name, text in texts.items()},
+            {name.removeprefix("evse."): names for name, names in gone.items()})
+
+
+def test_constants_become_numbers_across_modules_and_nothing_moves():
+    texts, gone = inlined(codes=CODES, tubs=TUBS.replace("HOT = HOT", "hot = HOT"))
+    assert texts["codes"] == "\n\n\n\n" + CODES.split("\n")[4] + "\n"
+    assert texts["tubs"].split("\n") == [
+        "", "from evse.codes import WORDS", "", "", "def is_hot(tub):", "    pass",
+        "    return tub.degrees - (-2) > 3, WORDS[3 != 9]", "", "", "class Tub:", "    hot = 9",
+        ""]
+    assert gone == {"codes": {"WARM": 3, "HOT": 9, "COLD": -2},
+                    "tubs": {"COLD": -2, "HOT": 9, "WARM": 3}}
+
+
+@pytest.mark.parametrize("user, stays", [
+    (TUBS, "HOT"),  # the name means two things
+    ("from evse import codes\nread = getattr(codes, 'HOT')\n", "WARM HOT COLD"),
+    ("import evse.codes\n", "WARM HOT COLD"),
+    ("from evse.codes import *\n", "WARM HOT COLD"),
+    ("def name(it):\n    return it.HOT\n", "HOT"),
+    ("from evse import codes\ncodes.HOT = 4\n", "HOT"),
+])
+def test_what_is_not_certain_keeps_its_name(user, stays):
+    texts, gone = inlined(codes=CODES, user=user)
+    for name in ("WARM", "HOT", "COLD"):
+        assert (name in gone.get("codes", ())) == (name not in stays.split()), name
+    assert ("HOT, _COLDER = 9, -1" in texts["codes"]) == ("HOT" in stays)
+
+
+def test_what_changes_is_no_constant():
+    text = "COUNT = 0\n\n\ndef add():\n    global COUNT\n    COUNT += 1\n    return COUNT\n"
+    assert inlined(codes=text) == ({"codes": text}, {})
+
+
+def test_what_hides_names_is_refused():
+    with pytest.raises(ValueError, match=r"evse\.user, line 2"):
+        inlined(codes=CODES, user="\nsaid = f'{1}'\n")
+
+
+def test_the_names_are_gone_from_the_firmware_and_there_beside_it(sim_build, micropython):
+    beside = firmware.beside(sim_build)
+    for start, known in ((beside, "True 65"),
+                         (beside.replace("import constants;", ""), "False 0")):
+        code = ("from evse import reasons; from evse.charging import plug; "
+                "print(hasattr(plug, 'ACCESS_ON'), getattr(reasons, 'MODE', 0))")
+        done = subprocess.run([micropython, "-c", start + code], text=True, capture_output=True,
+                              timeout=60)
+        assert done.stdout.strip() == known, done.stderr
+
+
+def test_classes_that_build_on_each_other_share_their_private_names():
+    base = "class Base:\n    def _tell(self):\n        return self._told\n"
+    more = ("from evse.base import Base\n\n\nclass More(Base):\n    def _more(self):\n"
+            "        return self._told, self._told, self._told\n")
+    texts = {"evse.base": base, "evse.more": more, "evse.other": "_more = 1\n"}
+    families = shorten.families(texts)
+    assert sorted(families["evse.base"]) == ["evse.base", "evse.more"]
+    assert families["evse.other"] == ["evse.other"]
+    short = {name: shorten.shortened(text, [texts[one] for one in families[name]])
+             for name, text in texts.items()}
+    assert short["evse.other"] == "_a = 1\n"
+    assert short["evse.base"] == "class Base:\n    def _c(self):\n        return self._a\n"
+    assert short["evse.more"].endswith("def _b(self):\n        return self._a, self._a, self._a\n")

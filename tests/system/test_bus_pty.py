@@ -19,6 +19,7 @@ from pymodbus.framer.rtu import FramerRTU
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
+from twin import firmware  # noqa: E402
 from twin.meter import MeterReading, MeterServer  # noqa: E402
 from twin.serial_bus import SerialBus  # noqa: E402
 
@@ -80,8 +81,8 @@ class Bus:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
         self._do(self._open())
-        start = ("import sys; sys.path[:] = [%r, %r, %r, '.frozen']; import bus_firmware"
-                 % (str(tree), str(Path(tree) / "lib"), str(Path(__file__).parent)))
+        start = firmware.beside(tree) + (
+            "sys.path.append(%r); import bus_firmware" % str(Path(__file__).parent))
         self.process = subprocess.Popen(
             [str(micropython), "-X", "heapsize=160K", "-c", start, self.firmware.path,
              json.dumps(polls)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

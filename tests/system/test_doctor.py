@@ -1,7 +1,7 @@
 """The bus doctor in the running twin finds what people do wrong, and nothing where all is well.
 
-Each examination takes half a minute of real time, at 9600 baud. So all twins run at once, several
-mistakes in some of them, and each test looks at what one of them was told.
+Each examination takes half a minute of real time, at 9600 baud. So several twins run at once,
+several mistakes in some of them, and each test looks at what one of them was told.
 """
 
 import subprocess
@@ -9,6 +9,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
@@ -26,12 +27,12 @@ SAME_ADDRESS, NOISE, OTHER_MASTER, NODE_TWICE = 8, 10, 13, 15
 REVERSED, SWAPPED = 30, 32
 
 
-def examine(one, kind="bus"):
-    """Let the charger of a twin examine; returns its findings, mistakes only."""
-    one.post("api/v1/command", {"name": "doctor", "value": kind})
+def examine(one, kind="bus", evse=0):
+    """Let a charger of a twin examine; returns its findings, mistakes only."""
+    one.post("api/v1/command", {"name": "doctor", "value": kind}, evse=evse)
     end = time.monotonic() + LIMIT_S
     while time.monotonic() < end:
-        document = one.get("api/v1/doctor")
+        document = one.get("api/v1/doctor", evse=evse)
         if document["state"] != "running":
             assert document["state"] == "done", "%r\n%s" % (document, one.tail())
             return [finding for finding in document["findings"] if finding["mistake"]]
@@ -79,13 +80,12 @@ def second_master(start):
 
 def nodes(start):
     one = start("--evses", "3", settings=[METERS, {}, {"pwr_share": "Node 1"}])
-    return examine(one)
+    return examine(one), examine(one, evse=1)
 
 
 def charging(one):
     """Wait until the car draws what it may."""
-    one.wait(lambda: min(one.world()["car"]["draw_a"], 1) and one.get("api/v1/status")["charging"],
-             60, "charging")
+    one.wait(lambda: one.world()["car"]["draw_a"] > 15, 60, "the full current")
 
 
 def phases(start):
@@ -104,8 +104,11 @@ def swapped_phases(start):
     return examine(one, "phases")
 
 
-CASES = (healthy, other_settings, type_and_twins, noise, crossed_wires, second_master, nodes,
-         phases, swapped_phases)
+# The longest first.
+CASES = (phases, other_settings, crossed_wires, nodes, noise, type_and_twins, healthy,
+         swapped_phases, second_master)
+AT_ONCE = 5
+STARTING = Lock()  # a twin chooses ports that are free, and takes them a moment later
 
 
 def attend(case):
@@ -113,7 +116,8 @@ def attend(case):
     started = []
 
     def start(*options, **keywords):
-        started.append(Twin(*options, heap=HEAP, **keywords))
+        with STARTING:
+            started.append(Twin(*options, heap=HEAP, **keywords))
         return started[-1]
 
     try:
@@ -126,7 +130,7 @@ def attend(case):
 @pytest.fixture(scope="module")
 def examined(sim_build):
     """The results of all cases to come: ``examined(case)`` waits for one."""
-    with ThreadPoolExecutor(len(CASES)) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         futures = {case: pool.submit(attend, case) for case in CASES}
         yield lambda case: futures[case].result()
 
@@ -201,7 +205,11 @@ def test_one_address_set_twice(examined):
 
 
 def test_two_nodes_with_one_number(examined):
-    assert found(examined(nodes)) == {(NODE_TWICE, "Node 1")}
+    assert found(examined(nodes)[0]) == {(NODE_TWICE, "Node 1")}
+
+
+def test_a_node_hears_its_master(examined):
+    assert examined(nodes)[1] == []
 
 
 def test_right_phases_have_no_mistakes(examined):

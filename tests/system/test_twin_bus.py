@@ -26,6 +26,8 @@ from twin.reference_node import (  # noqa: E402
     COMM_B,
     COMM_C,
     LATEST,
+    LESS_6A,
+    NO_SUN,
     SEED,
     SOLAR,
     STATE_A,
@@ -633,19 +635,20 @@ def test_a_reference_pair_charges_and_stops(era):
             assert [state for _, state in node.history] == [COMM_B, 5, STATE_B, COMM_C, 7, STATE_C]
             lame.plug()
             await reached(lambda: lame.draw_ma == node.draw_ma == 9_000)
+            master.set_mode(SOLAR)
+            await reached(lambda: node.mode == lame.mode == SOLAR)
             master.available_da = 60
             master.nodes[1].granted_da = 0
             await reached(lambda: node.state == STATE_B1)
-            await reached(lambda: node.errors or node.state == COMM_B)
+            await reached(lambda: node.errors == (NO_SUN if era == SEED else LESS_6A))
             master.available_da = 180
             await reached(lambda: node.state == STATE_C)
-            master.set_mode(SOLAR)
-            await reached(lambda: node.mode == lame.mode == SOLAR)
             recorded = frames() if FRAMES.exists() else {}
             for name in ("node.status.A.req", "node.write.COMM_B_OK.req",
                          "node.write.COMM_C_OK.req", "node.config.read.req",
                          "node.config.read.resp", "node.config.ack.req") + (
-                             ("seed.broadcast.mode",) if era == SEED else ()):
+                             ("seed.broadcast.mode", "seed.node.write.deny_NO_SUN.req")
+                             if era == SEED else ()):
                 if recorded:
                     assert recorded[name][0] in sent, name
             for one in (master, node, lame):

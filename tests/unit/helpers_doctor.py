@@ -107,6 +107,11 @@ class Line:
         for number in range(count):
             self.said.append((self.clock + (number + 1) * every_ms, data))
 
+    def hear(self, data, delay_ms):
+        """Have ``data`` arrive as a whole after a delay."""
+        self._pending.append((self.clock + delay_ms, data))
+        self._pending.sort(key=lambda item: item[0])
+
     def configure(self, baud, parity):
         self.setting = (baud, parity)
         self.settings.append(self.setting)

@@ -151,6 +151,9 @@ class FakeStatus:
         yield 1, "does not answer", "mains", 'Check its "power" supply.', True
         yield 50, "ABB answers here", "address 20", "", False
 
+    def box(self):
+        return None
+
     def cycle_summary(self):
         return {"count": 1000, "late": 3, "worst_ms": 24}
 

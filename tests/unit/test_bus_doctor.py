@@ -142,6 +142,12 @@ def test_one_damaged_answer_is_no_finding():
     assert examine(line, **MAINS).findings == []
 
 
+def test_a_disturbance_that_is_over_is_no_finding():
+    line = Line(Meter("Eastron3P", 11))
+    line.spoil = lambda n: 100 < n < 300
+    assert examine(line, **MAINS).findings == []
+
+
 def test_answers_that_fail_to_come():
     class Sleepy(Meter):
         turn = 0
@@ -221,6 +227,18 @@ def test_the_nodes_of_a_master():
     line = Line(Meter("Eastron3P", 11), node(1), node(1))
     assert found(examine(line, it)) == {codes.NODE_TWICE: ["Node 1"],
                                         codes.NODE_SILENT: ["Node 2"]}
+
+
+def test_a_stray_answer_is_no_node():
+    line = Line(Meter("Eastron3P", 11), node(1))
+
+    def write(buf):
+        Line.write(line, buf)
+        if buf[0] == 3 and line.requests % 7 == 0:
+            line.hear(frame(2, b"\4\2\0\0"), 30)
+
+    line.write = write
+    assert examine(line, master(0, 1, 0, 0, 0, 0, 0, 0, **MAINS)).findings == []
 
 
 def test_a_nodes_meter_has_the_address_of_ours():

@@ -63,7 +63,7 @@ def test_a_setting_reads_as_its_number_and_is_written_by_it():
         if key == "max":
             values = (6, 80)
         for value in values:
-            if names and allowed is METERS:
+            if names and allowed == METERS:
                 if value == 18 or value == 20:
                     continue
                 if value == 1 and key != "mains_met":
@@ -95,7 +95,7 @@ def test_installation_is_not_done_over_the_bus_unless_the_lan_is_trusted():
         before = read(bench, setting[REGISTER])
         changes = bench.settings.changes
         allowed = setting[ALLOWED]
-        value = 0 if before else 2 if allowed is METERS else 1
+        value = 0 if before else 2 if allowed == METERS else 1
         if type(allowed[0]) is not str:
             value = before + 1 if before < allowed[1] else before - 1
         assert write(bench, setting[REGISTER], value) is None, setting[KEY]

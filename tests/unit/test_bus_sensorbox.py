@@ -183,6 +183,24 @@ def test_replies_of_another_length_are_refused():
     assert not box.calls
 
 
+def test_a_reply_that_was_lost_is_made_up_for_soon():
+    """What was new went with it: there will be more in a second, and not in the next turn."""
+    box = Box()
+    box.new = 0
+    assert box.turn(clean=False) is None and box.device.soon_ms == 1000
+    assert box.turn() is None and box.device.soon_ms == 0
+    box.new = CT
+    assert box.turn(clean=False) and box.device.soon_ms == 0
+    for _ in range(4):
+        box.device.begin()
+        box.device.missed()
+        assert box.device.soon_ms == 1000
+    for _ in range(4):  # it is gone, and nobody is in a hurry
+        box.device.begin()
+        box.device.missed()
+        assert box.device.soon_ms == 0
+
+
 # ---- how much is asked for ----
 
 def test_more_is_asked_of_a_box_that_has_more():

@@ -167,6 +167,30 @@ def test_the_journal_is_an_array_of_events():
     ]
 
 
+class Box:
+    version = 20
+    software = 2
+    p1 = True
+    wiring = 2
+    wifi_mode = 1
+    wifi_connected = True
+    portal = False
+    ip = "192.168.1.77"
+    portal_password = "s3cret12"
+
+
+def test_the_sensorbox_where_there_is_one():
+    assert "sensorbox" not in get("/api/v1/status").json
+    status = FakeStatus()
+    status.box = Box
+    document = get("/api/v1/status", status=status).json["sensorbox"]
+    assert document == {"version": 20, "software": 2, "p1": True, "wiring": 2, "wifi_mode": 1,
+                        "wifi_connected": True, "portal": False, "ip": "192.168.1.77",
+                        "portal_password": ""}
+    status.values["trust_lan"] = "Enabled"
+    assert get("/api/v1/status", status=status).json["sensorbox"]["portal_password"] == "s3cret12"
+
+
 def test_the_doctor_tells_what_it_found():
     answer = get("/api/v1/doctor")
     assert answer.json == {

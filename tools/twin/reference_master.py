@@ -38,6 +38,7 @@ _MIN_DA = 60
 _TIMEOUT_S = {SEED: 0.100, LATEST: 0.150}
 _QUIET_S = {SEED: peer.SILENCE_S, LATEST: 0.050}
 _LISTEN_S = 0.002
+_REFUSED = {SEED: LESS_6A | NO_SUN, LATEST: LESS_6A}  # error bits that mean: no current now
 _STATUS_READ = 8
 _SUN_APART_S = 3
 
@@ -224,8 +225,8 @@ class ReferenceMaster(peer.Listener):
                 state = COMM_B_OK if state == COMM_B else COMM_C_OK
             else:
                 errors |= NO_SUN if self.era == SEED and self.mode == SOLAR else LESS_6A
-        elif errors & LESS_6A and room:
-            errors &= ~LESS_6A
+        elif errors & _REFUSED[self.era] and room:
+            errors &= ~_REFUSED[self.era]
         elif self.mode == SOLAR and state == STATE_B1 and not room:
             errors |= LESS_6A
         words = [state, errors]
