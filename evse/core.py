@@ -188,7 +188,8 @@ class Core(Current):
             if self.supervisor:
                 self._judge(self.supervisor.lost(self.now))
         self.fault(faults.EV_NOCOMM, self._ev_silent_s >= _EV_LOST_S)
-        if not self.circuit_meter or self.readings.fresh(sources.CIRCUIT, self.now):
+        if (self.node or not self.circuit_meter
+                or self.readings.fresh(sources.CIRCUIT, self.now)):
             self._circuit_silent_s = 0
         else:
             self._circuit_silent_s += seconds

@@ -21,6 +21,8 @@ _ROTATIONS = {"L1L2L3": (0, 1, 2), "L2L3L1": (1, 2, 0), "L3L1L2": (2, 0, 1),
 _MASTER = const(1)
 # A node that hears nothing for so long stops; an old Master gives its share away no earlier.
 _TOLD_MS = const(11_000)
+# And so long it takes until a node that hears nothing any more is certainly off.
+_ACTS_MS = const(20_000)
 # Below this no EVSE charges, whatever its own MIN: the Master decides for all.
 _LEAST_DA = const(60)
 
@@ -130,13 +132,15 @@ class Current:
         self.told_reason = 0
         self.node = max(0, share - _MASTER)
         self.member = None
-        charger.asks = False
+        charger.asks = charger.admitted = False
+        limits = self.regulator.limits[0]
+        limits.withdraw(reasons.LIMIT_MASTER_LOST)
         if self.node:
             from evse.member import Member
             self.member = Member(self, charger)
         else:
-            self.regulator.limits[0].withdraw(reasons.LIMIT_SHARE)
-            self.regulator.limits[0].withdraw(reasons.LIMIT_MASTER_LOST)
+            # Others may still act on what they were told before.
+            limits.claim(reasons.LIMIT_SHARE, 0, ticks.add(self.now, _ACTS_MS))
 
     def load_capacity(self, settings):
         """Load the capacity tariff, where there is one."""

@@ -37,6 +37,7 @@ _LEAST_DA = const(60)
 # A node that is refused rests for 60 s, which is long for one that has only to wait for the next
 # reading; so for a while it is left asking.
 _REFUSE_MS = const(10_000)
+_MODE_TRIES = const(3)  # some old nodes in Normal take no other
 _LESS_6A = const(1)
 _ACCESS_ON = const(1)
 _OURS = const(0x4D)
@@ -60,7 +61,7 @@ class Group:
         self._asks = bytearray(EVSES)  # the state in which it asks, 0 when it does not
         self._asked_at = array("i", (0,) * EVSES)
         self._errors = bytearray(EVSES)
-        self._modes = 0  # bits of the nodes that have yet to hear of the mode
+        self._modes = bytearray(EVSES)  # how often each node is still to be told of the mode
         self._mode = core.mode
 
     # ---- what a node says ----
@@ -87,8 +88,8 @@ class Group:
         mode = words[3] & 0xFF
         if mode > SOLAR:
             mode = NORMAL
-        if self._modes & 1 << n and mode == self._mode:
-            self._modes &= ~(1 << n)
+        if mode == self._mode:
+            self._modes[n] = 0
         self.heard(n, bool(wants) and max_da >= _LEAST_DA, charging, mode, max(max_da, _LEAST_DA),
                    words[8] & 7 if high == _OURS else 0, now)
 
@@ -141,6 +142,11 @@ class Group:
         self._views[n].charging = True  # from now on it may be; its next answer tells
         return STATE_COMM_C_OK
 
+    def complete(self):
+        """Every node has been asked: what is granted from now on takes all into account."""
+        self._core.regulator.limits[0].withdraw(reasons.LIMIT_SHARE)
+        self._core.regulate_due = self._core.now
+
     def permitted(self, n):
         """Node ``n`` has been told: it asks no more."""
         self._asks[n] = 0
@@ -167,7 +173,8 @@ class Group:
 
         One whose access is off is left alone: a node of the reference would switch it on.
         """
-        if self._modes & 1 << n and words[5] & 0xFF == _ACCESS_ON:
+        if self._modes[n] and words[5] & 0xFF == _ACCESS_ON:
+            self._modes[n] -= 1
             return self._mode
         return None
 
@@ -175,7 +182,8 @@ class Group:
         """Let time pass; call it about once a second."""
         if self._mode != self._core.mode:
             self._mode = self._core.mode
-            self._modes = 0xFE
+            for n in range(EVSES):
+                self._modes[n] = _MODE_TRIES
         for n in range(1, len(self._views)):
             view = self._views[n]
             if self.state[n] == LOST and view.charging and ticks.due(now, self._off_at[n]):

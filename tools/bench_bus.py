@@ -112,8 +112,7 @@ class Watch:
                 self.mains.append(ended)
         elif data[0] == BROADCAST and peer.values(data[2:4]) == [CURRENTS]:
             self.told.append(ended)
-        elif name.startswith("charger 0") and data[1] == peer.READ_INPUT and len(data) == 8 \
-                and 2 <= data[0] <= BROADCAST - 1:
+        elif data[1] == peer.READ_INPUT and len(data) == 8 and 2 <= data[0] < BROADCAST:
             self.polls.setdefault(data[0], []).append(ended)
 
 
@@ -245,7 +244,8 @@ def show(rows):
     for setup in dict.fromkeys(row["setup"] for row in rows):
         case = {row["name"]: row for row in rows if row["setup"] == setup}
         cells = ["%.0f" % case[name]["value"] if name in case else "" for name in SHOWN]
-        cells.insert(3, "%d" % (case["mains interval worst"]["limit"] or 0))
+        limit = case["mains interval worst"]["limit"]
+        cells.insert(3, "" if limit is None else "%d" % limit)
         cells[-1] += " %"
         missed = [row["name"] for row in case.values() if not row["pass"]]
         print("| %s | %s | %s |" % (setup, " | ".join(cells),

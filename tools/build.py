@@ -48,7 +48,7 @@ LEFT_OUT = {
 # pretended typing, and microdot's __init__ would ask for what is left out.
 STAND_INS = {
     "umodbus/typing": "List = Optional = Union = Tuple = Dict = Literal = Callable = None\n",
-    "microdot/__init__": "from microdot.microdot import Microdot, Request, Response\n",
+    "microdot/__init__": "from microdot.microdot import Request, Response\n",
 }
 # What can be restarted and may do without line numbers in its tracebacks.
 SERVICES = ("evse/net/", "evse/bus/", "evse/boards/")

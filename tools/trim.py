@@ -25,24 +25,12 @@ UNUSED = {
         "Response.body_iter",
         "Response.redirect",
         "Response.send_file",
-        "URLPattern.register_type",
-        "URLPattern.__repr__",
-        "HTTPException.__repr__",
-        "Microdot.get",
-        "Microdot.post",
-        "Microdot.put",
-        "Microdot.patch",
-        "Microdot.delete",
-        "Microdot.query",
-        "Microdot.before_request",
-        "Microdot.after_request",
-        "Microdot.after_error_request",
-        "Microdot.mount",
-        "Microdot.abort",
-        "Microdot.start_server",
-        "Microdot.run",
-        "Microdot.shutdown",
         "Response.types_map",
+        "Response.already_handled",
+        "URLPattern",
+        "HTTPException",
+        "Microdot",
+        "mro",
         "abort",
         "redirect",
         "send_file",
@@ -93,7 +81,7 @@ def _names(node, prefix):
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return {prefix + node.name}
     if isinstance(node, ast.Assign):
-        return {prefix + target.id for target in node.targets if isinstance(target, ast.Name)}
+        return {prefix + ast.unparse(target) for target in node.targets}
     return set()
 
 

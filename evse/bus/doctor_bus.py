@@ -70,7 +70,8 @@ class Tally:
         failed = self.asked - self.sound
         clean = any(one.damaged < _MANY and one.sound > one.asked // 2
                     for one in others if one is not self)
-        if self.never or self.second > 1 or clean and 2 * self.damaged > self.asked:
+        if self.never or self.second > 1 or (
+                clean and 3 * self.damaged > self.asked):
             doctor.find(self.code, self.where)
         elif failed >= _MANY:
             doctor.find(codes.NOISE if self.damaged else codes.UNSTEADY, self.name,
@@ -219,8 +220,7 @@ class Examination:
                 late_ms = doctor.link.latency_ms - rtu.wire_ms(length)
                 tally.worst_ms = max(tally.worst_ms, late_ms)
                 tally.slow += late_ms > _SLOW_MS
-                if tally.asked <= _ASKED // 2:
-                    tally.second += await self._more()
+                tally.second += await self._more()
 
     async def _more(self):
         """True when more comes after an answer that is complete."""

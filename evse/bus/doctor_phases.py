@@ -49,9 +49,14 @@ class Steps:
     def restore(self):
         """Put back what was set by hand, unless somebody has set something since."""
         core = self._core
-        if core.override_da == self._mine_da and self._mine_da != self._before_da:
-            core.command("override", self._before_da, _SOURCE)
+        if self._mine_da != self._before_da and core.override_da == self._within(self._mine_da):
+            core.command("override", self._within(self._before_da), _SOURCE)
         self._mine_da = self._before_da
+
+    def _within(self, da):
+        """Return what becomes of a limit when MIN or MAX is changed."""
+        get = self._core.settings.get
+        return da and max(get("min") * 10, min(get("max") * 10, da))
 
     def _limit(self, da):
         self._core.command("override", da, _SOURCE)

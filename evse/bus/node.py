@@ -345,8 +345,11 @@ class Node:
 
 
 def _is_common(number):
-    """True for a register that may be written to all at once; a permission is for one alone."""
+    """True for a register that may be written to all at once.
+
+    Who may charge, and how much by hand, is said to one alone.
+    """
     if number < registers.CURRENTS:
-        return number != registers.STATE
+        return number not in (registers.STATE, registers.OVERRIDE, registers.ACCESS)
     number -= registers.SYSTEM
     return 0 <= number < _COMMON and number != _NOT_COMMON

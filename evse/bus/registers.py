@@ -19,10 +19,10 @@ _BLOCKS = ((0, 12), (_CONFIG, 10), (SYSTEM, 22), (_OURS, 6), (_WHY, 2))  # first
 # The status block.
 STATE = const(0)
 _ERRORS = const(1)
-_CURRENT = const(2)
+OVERRIDE = const(2)
 _MODE = const(3)
 _SUN = const(4)
-_ACCESS = const(5)
+ACCESS = const(5)
 _CHANGED = const(6)
 _MOST = const(7)
 _PHASES = const(8)
@@ -80,11 +80,11 @@ def write(core, number, value, source):
             return False
     elif number == _MODE:
         _set(core, _setting(SYSTEM), value, source)
-    elif number == _ACCESS:
+    elif number == ACCESS:
         if value >= len(_ACCESSES):
             raise Refused("access is 0 (off), 1 (on) or 2 (pause)", "access", [0, 2])
         core.command("access", _ACCESSES[value], source)
-    elif number == _CURRENT:
+    elif number == OVERRIDE:
         if value:  # a 0 fills the gap where a Master writes the mode behind it
             core.command("override", value, source)
     elif not member or number > _CHANGED:
@@ -108,13 +108,13 @@ def _status(core, number):
         return member.state() if member else charger.state
     if number == _ERRORS:
         return member.errors() if member else charger.faults & _LEGACY_ERRORS
-    if number == _CURRENT:
+    if number == OVERRIDE:
         return member.da if member else regulator.grant_da[0]
     if number == _MODE:
         return core.mode
     if number == _SUN:
         return member.sun_s if member else regulator.sun.left_s(0)
-    if number == _ACCESS:
+    if number == ACCESS:
         return core.access.state
     if number == _CHANGED:
         return 1 if member and member.acknowledged != core.settings.changes else 0

@@ -48,6 +48,8 @@ _TRIES = const(3)  # writes of the same value; a box that will not is left alone
 _LOST = const(5)  # turns without a reply after which another box may be there
 _SOON_MS = const(1000)  # until it has measured again
 _P1_TURNS = const(5)  # for which CTs do not stand in for a P1 port that has told nothing new
+_SEEK_TURNS = const(6)  # for a P1 port to show itself before CTs are believed: some tell each 10 s
+_COMPARED_DA = const(10)  # currents from here on show whether CTs are fitted
 _LEAST_MV = const(50_000)
 _NOMINAL_V = const(230)
 _BIG_CT_A = const(100)  # above this MAINS the transformers are 200 A : 50 mA instead of 100 A
@@ -85,6 +87,8 @@ class Sensorbox(Device):
         self._misses = 0
         self._long = False  # ask for all registers
         self._p1_turns = 0
+        self._turns = 0
+        self._seen_p1 = self._fitted = False
         self._setup = None  # whether it was connected when its portal opened, None without one
         self._known = False  # its WiFi mode has become the setting
         self._writing = None
@@ -131,21 +135,32 @@ class Sensorbox(Device):
     # ---- currents ----
 
     def _measure(self, data):
-        """Hand on what is new; False when nothing is."""
+        """Hand on what is new; False when nothing is.
+
+        Transformers that are not there measure noise, which would look like an empty house. So
+        where there is a smart meter they are believed only once they have agreed with it, and
+        where none has shown itself only after it has had time to.
+        """
         new = data[_NEW]
         amps = self._amps
         watts = None
         if self._p1_turns:
             self._p1_turns -= 1
-        if new & _NEW_P1:
-            self._p1_turns = _P1_TURNS
+        if self._turns < _SEEK_TURNS:
+            self._turns += 1
+        if new & (_NEW_P1 | _NEW_OLD_P1):
+            if new & _NEW_P1:
+                self._p1_turns = _P1_TURNS
+            self._seen_p1 = self.p1 = True
             watts = self._smart_meter(data)
-        elif new & _NEW_CT and not self._p1_turns and (
-                self._transformers(data) or not (self.p1 or new & _NEW_OLD_P1)):
-            # Transformers that are not there measure 0, which must not replace a smart meter.
+            if new & _NEW_CT:
+                self._compare(data)
+        elif (new & _NEW_CT and not self._p1_turns
+              and (self._fitted if self._seen_p1
+                   else self._turns == _SEEK_TURNS or self.version == _VERSION_1_5)):
             self.p1 = False
-        elif new & _NEW_OLD_P1:
-            watts = self._smart_meter(data)
+            for phase in range(3):
+                amps[phase] = self._transformer(data, phase)
         else:
             return False
         for da in amps:
@@ -156,9 +171,18 @@ class Sensorbox(Device):
         self._command("reading", ("mains", amps[0], amps[1], amps[2], watts, None), "bus")
         return True
 
+    def _compare(self, data):
+        """Note whether the transformers see what the smart meter sees."""
+        for phase in range(3):
+            smart = abs(self._amps[phase])
+            if smart >= _COMPARED_DA:
+                # Without the voltage plug they know no direction.
+                self._fitted = 5 * abs(abs(self._transformer(data, phase)) - smart) <= smart
+                if not self._fitted:
+                    return
+
     def _smart_meter(self, data):
         """Fill the currents from the P1 port; return the power in W."""
-        self.p1 = True
         nano_watts = 0
         for phase in range(3):
             volts = self._short.value(data, _P1_VOLTS + 2 * phase, 3)
@@ -169,13 +193,10 @@ class Sensorbox(Device):
                                         else 100_000 * _NOMINAL_V)
         return rounded(nano_watts, 1_000_000_000)
 
-    def _transformers(self, data):
-        """Fill the currents from the transformers; True when there is any."""
+    def _transformer(self, data, phase):
+        """Return what the transformer of ``phase`` measures, dA."""
         unit = 50_000 if self._settings.get("mains") > _BIG_CT_A else 100_000
-        amps = self._amps
-        for phase in range(3):
-            amps[phase] = rounded(self._short.value(data, _CT_AMPS + 2 * phase, 6), unit)
-        return amps[0] or amps[1] or amps[2]
+        return rounded(self._short.value(data, _CT_AMPS + 2 * phase, 6), unit)
 
     # ---- wiring and WiFi ----
 

@@ -5,12 +5,13 @@ while it examines it.
 """
 
 import asyncio
+import gc
 
 from micropython import const
 
 from evse.bus import meters
 from evse.bus.master import Master
-from evse.bus.rtu import Link
+from evse.bus.rtu import BAUD, Link
 
 _ALONE_MS = const(1000)
 _CYCLE_MS = const(2000)  # with nodes: what the reference does, and old nodes expect
@@ -84,21 +85,28 @@ class Bus:
     def _follow(self):
         """Become what the settings in force say."""
         core = self._core
-        if core.configured == self._configured:
+        configured = core.configured
+        if configured == self._configured:
             return
-        self._configured = core.configured
         settings = core.settings
         shape = tuple(settings.get(key) for key in settings.keys("em_")) + (core.joined,) + tuple(
             settings.get(key) for key in _FOLLOWED)
         if shape == self._shape:
+            self._configured = configured
             return
-        self._shape = shape
+        self._shape = None  # until the new role is there: what fails is tried again
         self.role = self.box = None  # the old one makes room first
+        gc.collect()
+        if self._examination:
+            self._examination.cancel()
+        self._link.configure(BAUD, None)
         if core.node:
             from evse.bus.node import Node
             self.role = Node(core, self._port, self._now, self._sleep_ms)
         else:
             self.role = self._master(core, settings)
+        self._shape = shape
+        self._configured = configured
 
     def _master(self, core, settings):
         master = Master(self._link, self._now, self._sleep_ms)

@@ -15,6 +15,7 @@ from evse.bus.master import BadSample, Device
 from evse.settings import METERS
 
 NODES = const(7)
+_EVERYBODY = const(0xFE)
 BROADCAST = const(9)
 _STATE = const(0x0000)
 _ERRORS = const(0x0001)
@@ -69,18 +70,28 @@ class Share:
 
     def __init__(self, core, now):
         self.core = core
+        self.group = core.group  # that of this Master, even when it is none any more
         self.now = now
         self.meter = bytearray(NODES + 1)
         self.address = bytearray(NODES + 1)
         self.known = bytearray(NODES + 1)  # whether these are up to date
-        self.asked = 0  # bits of the nodes that have had their first turn
+        self._met = 0  # bits of the nodes that have had their first turn
+        self.complete = False
+
+    def met(self, n):
+        """Node ``n`` has answered or not: once all have, one knows who is charging."""
+        self._met |= 1 << n
+        if self._met == _EVERYBODY and not self.complete:
+            self.complete = True
+            self.group.complete()
 
     def add_to(self, master, period_ms):
         """Give all nodes and what they are told their turns."""
+        master.add(Broadcast(self), period_ms)
         for n in range(1, NODES + 1):
             master.add(Node(self, n), period_ms)
-        for device in (Broadcast(self), Settings(self), Meters(self)):
-            master.add(device, period_ms)
+        master.add(Settings(self), period_ms)
+        master.add(Meters(self), period_ms)
 
 
 class Node(Device):
@@ -94,15 +105,16 @@ class Node(Device):
         self._step = _READ
         self._words = None
         self._told = -1
+        self._put_off = False
 
     def urgent(self):
-        """It asks for what it can have now."""
-        return self._share.core.group.waiting(self._n)
+        """It asked in vain, and can have it now. Once: one that does not hear has to wait."""
+        return self._put_off and self._share.group.waiting(self._n)
 
     def begin(self):
         """Ask for the status."""
-        self._share.asked |= 1 << self._n
         self._step = _READ
+        self._put_off = False
         self.soon_ms = 0
         return _ASK_STATUS
 
@@ -113,7 +125,8 @@ class Node(Device):
         step = self._step
         if step == _READ:
             words = self._words = _words(data)
-            share.core.group.status(n, words, share.now())
+            share.group.status(n, words, share.now())
+            share.met(n)
             if words[6] & 0xFF:
                 share.known[n] = 0
         elif step == _CONFIG:
@@ -121,27 +134,29 @@ class Node(Device):
             share.address[n] = data[3] if data[3] >= _METER_FIRST else 0
             share.known[n] = 1
         elif step == _PERMIT:
-            share.core.group.permitted(n)
+            share.group.permitted(n)
             self.soon_ms = _SOON_MS
         return self._next()
 
     def missed(self):
         """It did not answer."""
         share = self._share
-        share.core.group.missed(self._n, share.now())
+        share.group.missed(self._n, share.now())
         share.known[self._n] = 0
+        share.met(self._n)
 
     def _next(self):
         """Return the next write or read of this turn that is called for."""
         words = self._words
         share = self._share
         n = self._n
-        group = share.core.group
+        group = share.group
         while self._step < _CLEAR:
             self._step += 1
             step = self._step
             if step == _PERMIT:
                 state = group.permit(n)
+                self._put_off = not state
                 if state:
                     return functions.write_multiple_registers(
                         _STATE, [state, words[1] & 0xFE], False)
@@ -180,7 +195,7 @@ class Broadcast(Device):
 
     def urgent(self):
         """A current has changed since it was told last."""
-        if not self._ready():
+        if not self._share.complete:
             return False
         told = self._told
         grants = self._share.core.regulator.grant_da
@@ -189,13 +204,9 @@ class Broadcast(Device):
                 return True
         return False
 
-    def _ready(self):
-        """True once every node has been asked: before that nobody knows who is charging."""
-        return self._share.asked == 0xFE
-
     def begin(self):
         """Return the currents in dA: eight EVSEs, three phases of the mains."""
-        if not self._ready():
+        if not self._share.complete:
             return None
         core = self._share.core
         told = self._told
@@ -217,18 +228,24 @@ class Settings(Device):
         self._share = share
         self._told = ()
         self._here = 0
+        self._again = False
 
     def begin(self):
-        """Return the settings in the registers that all versions agree on, if there is news."""
+        """Return the settings in the registers that all versions agree on, if there is news.
+
+        It is told twice, because nobody says whether he has heard.
+        """
         core = self._share.core
         here = 0
         for n in range(1, NODES + 1):
-            here |= (core.group.state[n] == _HERE) << n
+            here |= (self._share.group.state[n] == _HERE) << n
         came = here & ~self._here
         self._here = here
         values = tuple(self._value(key) for key in _SHARED)
-        if not here or not came and values == self._told:
+        news = came or values != self._told
+        if not here or not (news or self._again):
             return None
+        self._again = bool(news)
         self._told = values
         return functions.write_multiple_registers(_SYSTEM, list(values), False)
 
@@ -254,7 +271,7 @@ class Meters(Device):
         self._n = 0
         self._kind = 0
         self._requests = ()
-        self._slow = 0
+        self._energy = 0  # bits of the nodes whose meter is to tell its energy next
         self._asked = False
         self._rests = bytearray(NODES + 1)  # turns for which a silent meter is left alone
 
@@ -265,7 +282,7 @@ class Meters(Device):
             self._n = n = self._n % NODES + 1
             if self._rests[n]:
                 self._rests[n] -= 1
-            elif (share.core.group.state[n] == _HERE and share.address[n] and share.meter[n]
+            elif (share.group.state[n] == _HERE and share.address[n] and share.meter[n]
                     and self._load(share.meter[n])):
                 self.address = share.address[n]
                 self._asked = False
@@ -288,9 +305,8 @@ class Meters(Device):
         if self._asked or not clean:
             return None
         self._asked = True
-        if self._n == 1:
-            self._slow = 3 - self._slow if self._slow else 1
-        return self._requests[self._slow or 1]
+        self._energy ^= 1 << self._n
+        return self._requests[1 if self._energy >> self._n & 1 else 2]
 
     def missed(self):
         """It is silent: the others need not wait for it each time."""

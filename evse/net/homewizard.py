@@ -147,7 +147,7 @@ class Fetcher:
         # Nobody else runs between the last byte and here.
         try:
             return json.loads(self._body[:size])
-        except (ValueError, TypeError, MemoryError):
+        except (ValueError, MemoryError):
             raise BadSample
 
     async def _send(self, host, address, port):

@@ -1,16 +1,17 @@
-"""The web server: a bounded, timed front in front of Microdot.
+"""The web server: bounded and timed, with Microdot's requests and answers.
 
-Microdot parses and dispatches; this module owns the sockets and one table of the paths: a route of
-Microdot's takes some 350 bytes, and they are tried one after the other. At most four requests are
-served at a time, each has a time limit, and whoever exceeds a bound gets an answer and is let go.
+Microdot's application would take 3 KB of memory, so sockets, paths and errors are this module's.
+At most four requests are served at a time, each has a time limit, and whoever exceeds a bound gets
+an answer and is let go.
 """
 
 import asyncio
 import select
 import socket
+import sys
 import time
 
-from microdot import Microdot, Request
+from microdot import Request
 from micropython import const
 
 from evse import ticks
@@ -36,13 +37,6 @@ _WRITES = ("/settings", "/currents", "/ev_meter", "/ev_state", "/rfid", "/cablel
 
 _BUSY = inlet.Refusal(503, "busy, try again in a second", {"Retry-After": "1"})
 _LATE = inlet.Refusal(408, "request not complete in time")
-_ERRORS = (
-    (400, "bad request"),
-    (404, "not found"),
-    (405, "method not allowed"),
-    (413, "body too long"),
-    (500, "internal error"),
-)
 
 
 def now_ms():
@@ -51,7 +45,7 @@ def now_ms():
 
 
 class _Connection:
-    """One peer and the time it has left; the writer Microdot sees."""
+    """One peer and the time it has left; what answers are written to."""
 
     def __init__(self, stream):
         self._stream = stream
@@ -80,18 +74,11 @@ class _Connection:
         self.expired = True
         self._task.cancel()
 
-    def get_extra_info(self, name):
-        """Microdot asks for the peer's address."""
-        return self._stream.get_extra_info(name)
-
     async def awrite(self, data):
         """Send ``data``; it is on its way or copied before the first switch to another task."""
         self.answered = True
         self._stream.write(data)
         await self._stream.drain()
-
-    async def aclose(self):
-        """Nothing: the server closes each connection itself, in one place."""
 
 
 class WebServer:
@@ -103,16 +90,10 @@ class WebServer:
 
     def __init__(self, status, command, web_dir):
         Request.max_content_length = Request.max_body_length = inlet.BODY_MAX
-        self._app = app = Microdot()
         self._doors = (status, command)
         self._web_dir = web_dir
         self._writes = None
         self._wrote_at = 0
-        methods = ("GET", "POST")
-        app.route("/", methods)(self._answer)
-        app.route("/<path:rest>", methods)(self._answer)
-        for code, error in _ERRORS:
-            app.errorhandler(code)(_error_handler(code, error))
         self._names = ("smartevse-%d" % status.serial, "microevse-%d" % status.serial)
         self._serving = []
         self._leaving = []
@@ -120,8 +101,8 @@ class WebServer:
         self.refused = 0
         self.expired = 0
 
-    def _answer(self, request, rest=None):
-        """Answer a request for any path; HEAD is a GET whose body Microdot's caller leaves out."""
+    def _answer(self, request):
+        """Answer a request for any path; HEAD is a GET whose body is left out."""
         path = request.path
         get = request.method != "POST"
         handler = _route(("GET " if get else "POST ") + path)
@@ -209,7 +190,7 @@ class WebServer:
             await request.read_body()
             self.served += 1
             await asyncio.sleep_ms(0)  # one slice for reading, one for answering
-            await self._app.handle_request(request, connection)
+            await self._take(request, connection)
         except inlet.Refusal as exc:
             refusal = exc
         except inlet.Gone:
@@ -224,6 +205,23 @@ class WebServer:
             self._serving.remove(connection)
         if refusal:
             await self._turn_away(connection, reader, refusal)
+
+    async def _take(self, request, connection):
+        """Have Microdot read the request, and answer it."""
+        try:
+            asked = await Request.create(None, request, connection, None)
+        except ValueError:  # it is no text
+            asked = None
+        if not asked:
+            await failure(400, "bad request").write(connection)
+            return
+        try:
+            answer = self._answer(asked)
+        except Exception as problem:
+            sys.print_exception(problem)
+            answer = failure(500, "internal error")
+        answer.is_head = asked.method == "HEAD"
+        await answer.write(connection)
 
     async def _turn_away(self, connection, reader, refusal):
         """Answer, then read on for a moment: closing on unread input would destroy the answer."""
@@ -247,7 +245,3 @@ class WebServer:
 
 def _route(method_and_path):
     return api.ROUTES.get(method_and_path) or legacy.ROUTES.get(method_and_path)
-
-
-def _error_handler(status, error):
-    return lambda _request: failure(status, error)

@@ -183,9 +183,9 @@ def test_the_meter_is_lost_and_found(bus):
     line.attach_meter(False)
     lost = line.wait(lambda r: slave(r, "mains")["misses"] >= 5)
     assert slave(lost, "mains")["timeouts"] >= 5 and not slave(lost, "mains")["ok"]
-    later = line.wait(lambda r: slave(r, "mains")["misses"] >= 8)
+    later = line.wait(lambda r: slave(r, "mains")["misses"] >= 6)
     assert counted(later, "mains") == counted(lost, "mains")
-    assert later["inside"] - lost["inside"] >= 3 * 3  # the 10 ms task ran during each time-out
+    assert later["inside"] - lost["inside"] >= 3  # the 10 ms task ran during each time-out
     line.attach_meter(True)
     back = line.wait(lambda r: counted(r, "mains") >= counted(lost, "mains") + 3)
     assert slave(back, "mains")["ok"]
@@ -244,7 +244,7 @@ async def no_number(send, request):
 def test_a_bad_slave_delays_nothing(bus, behave, counter):
     line = bus([["mains", METER, 400], ["ev", BAD, 400]], behave)
     begin = line.wait(lambda r: counted(r, "mains") >= 2 and slave(r, "ev")["requests"] >= 2)
-    end = line.wait(lambda r: slave(r, "ev")["misses"] >= slave(begin, "ev")["misses"] + 5)
+    end = line.wait(lambda r: slave(r, "ev")["misses"] >= slave(begin, "ev")["misses"] + 3)
     bad, meter = slave(end, "ev"), slave(end, "mains")
     asked = bad["requests"] - slave(begin, "ev")["requests"]
     # Every turn of the bad slave left the meter its own, and the 10 ms task its.
@@ -254,11 +254,12 @@ def test_a_bad_slave_delays_nothing(bus, behave, counter):
     assert meter["ok"] and meter["misses"] == 0, meter
     assert end["samples"]["mains"][1][:3] == [163, -53, 9]
     if counter:
-        assert bad[counter] >= 5
+        assert bad[counter] >= 4
         assert sum(bad[one] for one in ("timeouts", "crc", "wrong", "exceptions", "refused")) \
-            == bad[counter] == bad["misses"]
+            == bad[counter]
+        assert 0 <= bad["requests"] - bad[counter] <= 1  # one may be on its way
     else:
-        assert bad["crc"] + bad["wrong"] >= 5
+        assert bad["crc"] + bad["wrong"] >= 4
 
 
 def test_a_slow_slave_is_not_mistaken(bus):
@@ -272,6 +273,6 @@ def test_a_slow_slave_is_not_mistaken(bus):
 
 def test_a_meter_nobody_has_wired(bus):
     line = bus([["mains", METER + 20, 200]])
-    end = line.wait(lambda r: slave(r, "mains")["timeouts"] >= 6)
+    end = line.wait(lambda r: slave(r, "mains")["timeouts"] >= 3)
     assert counted(end, "mains") == 0 and slave(end, "mains")["age_ms"] == -1
     assert end["inside"] >= 3 * slave(end, "mains")["timeouts"]

@@ -267,6 +267,7 @@ ILL = {
     "not allowed": ("wrong", say(plain(b'{"error":{"code":202}}', "403 Forbidden"))),
     "endless line": ("wrong", endless(b"x")),
     "endless head": ("wrong", endless(b"X: y\r\n")),
+    "too many headers": ("wrong", say(plain(document(), headers="X: y\r\n" * 40))),
     "endless body": ("wrong", endless(b"[", b"HTTP/1.1 200 OK\r\n\r\n")),
     "endless chunks": ("wrong", endless(
         b"1\r\n \r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")),

@@ -89,6 +89,7 @@ class Line:
         self.spoil = None
         self.said = []  # (ms, bytes) that somebody says unasked; ms from now on
         self.requests = 0
+        self.asked = {}  # (address, baud, parity) -> how often
         self._pending = []
         self._bytes = 0
 
@@ -118,6 +119,8 @@ class Line:
 
     def write(self, buf):
         self.requests += 1
+        key = (buf[0],) + self.setting
+        self.asked[key] = self.asked.get(key, 0) + 1
         end = self.clock + (len(buf) * 10_000) // self.setting[0]
         answers = []
         for slave in self.slaves:
@@ -157,7 +160,7 @@ class Line:
 class _Settings:
     def __init__(self, values):
         self.values = {"mains_met": "Disabled", "mains_adr": 10, "circt_met": "Disabled",
-                       "circt_adr": 13, "ev_meter": "Disabled", "ev_adr": 12, "min": 6,
+                       "circt_adr": 13, "ev_meter": "Disabled", "ev_adr": 12, "min": 6, "max": 16,
                        "phase_rotation": "L1L2L3", "em_data_type": "FLOAT32", "em_function": 4,
                        "em_byte_order": "HBF & HWF", "em_i_register": 6, "em_i_divisor": 0,
                        "em_p_register": 0, "em_e_register": 0}

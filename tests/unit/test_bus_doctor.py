@@ -12,6 +12,19 @@ MAINS = {"mains_met": "Eastron3P", "mains_adr": 11}
 BOTH = {"mains_met": "Eastron3P", "mains_adr": 11, "ev_meter": "ABB", "ev_adr": 12}
 
 
+class Sleepy(Meter):
+    """Leaves each so many-th question without an answer."""
+
+    def __init__(self, kind, address, latency_ms=20, rests=4):
+        super().__init__(kind, address, latency_ms)
+        self._rests = rests
+        self._turn = 0
+
+    def answer(self, pdu):
+        self._turn += 1
+        return None if self._turn % self._rests == 0 else super().answer(pdu)
+
+
 def examine(line, it=None, kind="bus", **settings):
     """Examine a line; returns the Doctor."""
     it = it or core(**settings)
@@ -120,6 +133,12 @@ def test_two_with_one_address():
     line = Line(Meter("Eastron3P", 11, latency_ms=5), Meter("Eastron3P", 11, latency_ms=45),
                 Meter("ABB", 12))
     assert examine(line, **BOTH).findings == [(codes.TWICE, "address 11", "")]
+    # There is nobody else to compare with.
+    line = Line(Meter("Eastron3P", 11), Meter("Eastron3P", 11, latency_ms=22))
+    assert examine(line, **MAINS).findings == [(codes.TWICE, "address 11", "")]
+    # They meet every other time.
+    line = Line(Meter("Eastron3P", 11), Sleepy("Eastron3P", 11, 22, rests=2), Meter("ABB", 12))
+    assert examine(line, **BOTH).findings == [(codes.TWICE, "address 11", "")]
     # Nobody expects them.
     line = Line(Meter("Eastron3P", 77), Meter("ABB", 77, latency_ms=21), Meter("ABB", 12))
     assert examine(line, ev_meter="ABB").findings == [(codes.TWICE, "address 77", "")]
@@ -149,20 +168,25 @@ def test_a_disturbance_that_is_over_is_no_finding():
 
 
 def test_answers_that_fail_to_come():
-    class Sleepy(Meter):
-        turn = 0
-
-        def answer(self, pdu):
-            self.turn += 1
-            return None if self.turn % 4 == 0 else super().answer(pdu)
-
-    assert found(examine(Line(Sleepy("Eastron3P", 11)), **MAINS)) == {codes.UNSTEADY: ["mains"]}
+    doctor = examine(Line(Sleepy("Eastron3P", 11)), **MAINS)
+    assert found(doctor) == {codes.UNSTEADY: ["mains"]}
 
 
 def test_late_answers():
     doctor = examine(Line(Meter("Eastron3P", 11, latency_ms=120)), **MAINS)
     assert found(doctor) == {codes.SLOW: ["mains"]}
     assert 110 <= doctor.findings[0][2] <= 140
+
+    # Late once is no finding.
+    line = Line(Meter("Eastron3P", 11))
+    write = line.write
+
+    def late_once(buf):
+        line.slaves[0].latency_ms = 120 if line.requests == 5 else 20
+        write(buf)
+
+    line.write = late_once
+    assert examine(line, **MAINS).findings == []
 
 
 def test_a_late_stranger_is_found_where_it_is():
@@ -178,7 +202,9 @@ def test_silence():
     assert doctor.findings == [(codes.SILENT, "mains", "")]
     assert doctor.ms < 90_000
     # A and B swapped at the charger.
-    assert examine(Line(), **BOTH).findings == [(codes.NOTHING, "bus", "")]
+    line = Line()
+    assert examine(line, **BOTH).findings == [(codes.NOTHING, "bus", "")]
+    assert line.asked[11, 9600, None] == 5  # it is given up soon, and scanned
     assert examine(Line()).findings == []  # nothing is expected
 
 
@@ -234,7 +260,7 @@ def test_a_stray_answer_is_no_node():
 
     def write(buf):
         Line.write(line, buf)
-        if buf[0] == 3 and line.requests % 7 == 0:
+        if buf[0] == 3 and line.asked[3, 9600, None] == 1:
             line.hear(frame(2, b"\4\2\0\0"), 30)
 
     line.write = write

@@ -204,6 +204,27 @@ def test_the_end_of_charging_ends_it():
     assert house.overrides == [60, 0]
 
 
+def test_a_new_min_or_max_does_not_leave_the_limit_behind():
+    for key, value, clamped, before, after in (("min", 8, 80, 0, 0), ("min", 8, 80, 130, 130),
+                                               ("max", 11, 60, 130, 110)):
+        house = House({sources.MAINS: STRAIGHT})
+        it = house.core
+        it.override_da = before
+        values = it.settings.values
+        sleep_ms = house.sleep_ms
+
+        async def meddling(ms):
+            await sleep_ms(ms)
+            if house.overrides and values[key] != value:
+                values[key] = value
+                it.override_da = clamped  # as core.configure does
+                it.charger.c1 = False
+
+        doctor = Doctor(None, None, it, (), house.now, meddling, "phases")
+        run(doctor.run())
+        assert doctor.state == "failed" and it.override_da == after, (key, it.override_da)
+
+
 def test_what_somebody_sets_meanwhile_stays():
     house = House({sources.MAINS: STRAIGHT})
     sleep_ms = house.sleep_ms

@@ -152,6 +152,63 @@ def test_roles_change_while_it_runs():
     assert line.spoilt == 0
 
 
+def test_what_fails_while_a_role_is_built_is_tried_again():
+    line = Line()
+    charger = Charger(line, {"mains_met": "Eastron3P", "mode": "Smart"})
+    bus = charger.bus
+    line.run(500)
+    assert [row["name"] for row in bus.rows()] == ["mains"]
+    settings = charger.settings
+    work = settings.keys
+    charger.command("set", ("mains_adr", 20), "LCD")
+    try:
+        settings.keys = None  # whatever it is that fails
+        line.run(500)
+    except TypeError:
+        pass
+    else:
+        raise AssertionError
+    settings.keys = work
+    line.stop(charger.tasks[0])
+    charger.tasks[0] = line.start(bus.run())  # as the app does
+    line.run(500)
+    assert [row["address"] for row in bus.rows()] == [20]
+
+
+def test_a_node_listens_without_the_parity_its_meter_had():
+    line, chargers = group(1)
+    single = Charger(line, {"mains_met": "Orno 516", "mode": "Smart"})
+    line.run(3000)
+    assert single.port.settings[-1] == (9600, "E"), single.port.settings
+    single.command("set", ("pwr_share", "Node 1"), "LCD")
+    until(line, lambda: chargers[0].core.group.state[1] == 1)
+    assert single.port.settings[-1] == (9600, None)
+
+
+def test_who_stops_being_master_waits_until_the_nodes_are_off():
+    line, chargers = group(2)
+    chargers[1].car = "C"
+    until(line, lambda: charging(chargers)[1])
+    chargers[0].command("set", ("pwr_share", "Disabled"), "LCD")
+    chargers[0].car = "C"
+    for _ in range(300):
+        line.run(100)
+        assert not (chargers[0].core.charger.c1 and chargers[1].core.charger.c1)
+    assert charging(chargers)[0]
+
+
+def test_a_node_needs_no_circuit_meter():
+    line, chargers = group(1)
+    node = Charger(line, {"pwr_share": "Node 1", "circt_met": "Eastron3P", "mode": "Smart",
+                          "max": 16})
+    node.car = "C"
+    chargers[0].command("set", ("mains_met", "API"), "LCD")
+    for _ in range(25):
+        chargers[0].command("reading", ("mains", 10, 10, 10), "REST")
+        line.run(1000)
+    assert node.core.charger.c1 and not node.core.charger.faults
+
+
 def test_why_a_node_waits_is_told_to_it():
     line, chargers = group(3, {"circuit": 10})
     chargers[1].car = "C"

@@ -167,6 +167,7 @@ def test_an_override_only_lowers():
 def test_who_is_no_node_reads_the_same_and_has_no_master_to_write():
     for settings in ({}, {"pwr_share": "Master", "mains_met": "API"}):
         bench = Bench(dict(settings, max=16))
+        bench.run(20_000)  # as Master it waits for nodes first
         bench.charge()
         bench.run(5000)
         assert read(bench, 0, 1, 2, 4, 5, 6) == [2, 0, bench.core.regulator.grant_da[0], 0, 1, 0]

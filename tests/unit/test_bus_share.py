@@ -45,8 +45,9 @@ class Group:
         self.share = shares.Share(self.core, lambda: self.bench.now)
         self.devices = []
         self.share.add_to(self, 2000)
-        self.nodes = [None] + self.devices[:7]
-        self.currents, self.settings, self.meters = self.devices[7:]
+        self.currents = self.devices[0]
+        self.nodes = [None] + self.devices[1:8]
+        self.settings, self.meters = self.devices[8:]
         self.bench.run(1000)
 
     def add(self, device, period_ms):
@@ -155,6 +156,20 @@ def test_a_permission_that_got_lost_is_given_again_and_counts_until_the_node_say
     assert not view.charging and not view.wants
 
 
+def test_one_that_does_not_take_a_permission_does_not_hold_up_the_others():
+    """Hasty is only who asked in vain: else a deaf node would be asked again and again."""
+    group = known(Group(), 1)
+    group.turn(1, COMM_B)
+    group.bench.run(1000)
+    assert group.nodes[1].urgent()
+    assert group.turn(1, COMM_B)  # nobody acknowledges
+    assert group.core.group.waiting(1) and not group.nodes[1].urgent()
+    group.nodes[1].begin()
+    group.nodes[1].missed()
+    assert not group.nodes[1].urgent()
+    assert group.turn(1, COMM_B, b"\0\0\0\2")
+
+
 def test_nothing_is_permitted_without_a_grant():
     group = known(Group({"circuit": 10}), 1, 2)
     admitted(group, 1)
@@ -230,6 +245,7 @@ def test_a_mode_set_here_reaches_every_node_once():
     group.bench.run(1000)
     assert group.turn(1, normal) == [b"\x06\0\3\0\2"]
     assert group.turn(1, normal) == [b"\x06\0\3\0\2"]  # it has not said so yet
+    assert [group.turn(3, normal) for _ in range(9)].count([]) == 6  # some never will
     assert not group.turn(2, off)  # an old node would switch on
     assert not group.turn(1, [0, 0, 0, 2, 0, 1, 0, 16])
     assert not group.turn(1, normal)  # what it is set to afterwards is its own affair
@@ -275,6 +291,19 @@ def test_no_ev_meter_no_request():
     assert group.meters.begin() is None
 
 
+def test_each_meter_tells_power_and_energy_whoever_else_has_one():
+    group = Group()
+    for n in (2, 3, 5):
+        group.turn(n, A, bytes([0, 4, 0, 10 + n]))
+    asked = {}
+    for _ in range(12):
+        group.meters.begin()
+        asked.setdefault(group.meters.address, []).append(bytes(group.meters.take(b"", True)))
+    assert sorted(asked) == [12, 13, 15]
+    for requests in asked.values():
+        assert requests.count(b"\4\0\x34\0\2") == requests.count(b"\4\0\x48\0\2") == 2
+
+
 def test_our_own_nodes_tell_types_an_old_master_must_not_see():
     group = Group()
     sent = group.turn(1, A[:6] + [0, 16] + OURS, b"\3\x10\0\2", b"\0\x14\0\x0c")
@@ -289,7 +318,7 @@ def test_currents_are_told_as_the_reference_tells_them():
     group.core.regulator.grant_da[1] = 100
     assert group.currents.begin() is None and not group.currents.urgent()
     for n in range(1, 8):
-        group.nodes[n].begin()
+        group.nodes[n].missed()
     group.core.read(0, (-68, -102, 23), None, None, 5000)
     assert group.currents.urgent()
     assert frame(9, group.currents.begin()) == frames["broadcast.currents11.req"]
@@ -302,11 +331,16 @@ def test_currents_are_told_as_the_reference_tells_them():
 
 def test_nothing_is_told_before_every_node_was_asked():
     group = Group()
+    group.bench.car = "B"
     for n in range(1, 7):
-        group.nodes[n].begin()
+        group.nodes[n].missed()
+        group.bench.run(1000)
         assert group.currents.begin() is None
-    group.nodes[7].begin()
+    assert not group.core.charger.offered_da  # neither others nor itself
+    group.turn(7, A)
     assert group.currents.begin()
+    group.bench.run(1000)
+    assert group.core.charger.offered_da
 
 
 def test_settings_are_told_when_they_change_and_to_who_comes():
@@ -316,12 +350,15 @@ def test_settings_are_told_when_they_change_and_to_who_comes():
     pdu = group.settings.begin()
     # Only what all versions agree on, and nothing an old node would refuse.
     assert pdu == b"\x10\2\1\0\x09\x12" + words(160, 0, 0, 25, 4, 10, 0, 9, 10)[:18]
+    assert group.settings.begin() == pdu  # twice, in case somebody missed it
     assert group.settings.begin() is None
     group.bench.command("set", ("start", 7))
-    assert group.settings.begin()[14:16] == b"\0\x07"
+    for _ in range(2):
+        assert group.settings.begin()[14:16] == b"\0\x07"
     assert group.settings.begin() is None
     group.turn(2, A)
-    assert group.settings.begin()
+    assert group.settings.begin() and group.settings.begin()
+    assert group.settings.begin() is None
 
 
 def test_a_node_that_misses_five_polls_is_lost_and_its_meter_left_alone():
