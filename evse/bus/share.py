@@ -235,7 +235,6 @@ class Settings(Device):
 
         It is told twice, because nobody says whether he has heard.
         """
-        core = self._share.core
         here = 0
         for n in range(1, NODES + 1):
             here |= (self._share.group.state[n] == _HERE) << n

@@ -242,7 +242,7 @@ def _spans(written):
 def test_flash_keeps_nvs_and_files_of_a_board_that_has_ours(esptool, whole):
     esptool.content = whole
     flash.flash(Arguments())
-    assert _spans(esptool.written) == [(0x1000, 0x9000), (0x10000, 0x200000)]
+    assert _spans(esptool.written) == [(0x1000, 0x9000), (0x10000, 0x280000)]
     assert esptool.deployed == [True]
 
 
@@ -253,8 +253,8 @@ def test_flash_writes_files_where_there_are_none_of_ours(esptool, blocks):
         stock = LittleFS(block_size=image.BLOCK, block_count=blocks)
         esptool.content = bytes(VFS_AT) + bytes(stock.context.buffer)
     flash.flash(Arguments())
-    assert _spans(esptool.written) == [(0x1000, 0x9000), (0x10000, 0x200000),
-                                       (0x200000, 0x400000)]
+    assert _spans(esptool.written) == [(0x1000, 0x9000), (0x10000, 0x280000),
+                                       (0x280000, 0x400000)]
     assert esptool.deployed == []
 
 

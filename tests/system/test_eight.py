@@ -17,7 +17,8 @@ HOUSE_A = 14  # what it leaves of the mains is more than each one's minimum, and
 # its ramp, 1 s; and 1 s for a busy host.
 RESTORED_S = 2 + 1.2 + 1 + 0.5 + 1 + 1
 DEAD_S = 1  # a car goes on for so long with what it was offered before
-GAP_S = 3  # mains answers: each 2 s, one may have to be asked for again
+# Mains answers come each 2 s; a host so busy that bytes collide may cost one.
+GAP_S, GAP_COLLIDED_S = 2.5, 4.5
 TOLERANCE_A = 0.11
 STEP_A = 1.2
 RUN_S = 180
@@ -31,9 +32,9 @@ def rows(twin):
 
 
 def charge(twin, *but):
-    """True while all but those in ``but`` draw the minimum at least, and these nothing."""
-    return all(row["c1"] and row["draw_a"] >= MIN_A - TOLERANCE_A or
-               row["number"] in but and not row["c1"] for row in rows(twin))
+    """True while all draw the minimum at least, those in ``but`` having their contactors open."""
+    return all(not row["c1"] if row["number"] in but else
+               row["c1"] and row["draw_a"] >= MIN_A - TOLERANCE_A for row in rows(twin))
 
 
 def drawn(twin):
@@ -61,7 +62,10 @@ def test_eight_chargers_share_one_bus(twin):
     one = twin("--evses", str(EVSES), settings=settings, heap=HEAP)
     for number in range(EVSES):
         one.world("plug", evse=number)
-    one.wait(lambda: shared(one), 90, "each car drawing its share")
+    one.wait(lambda: charge(one), 90, "all eight charging")
+    # Bytes collide when the host is too busy for real time: a guard may have opened somewhere.
+    one.wait(lambda: shared(one) or one.world()["bus"]["collisions"], 60,
+             "each car drawing its share")
 
     # One is cut off the bus and goes on with what it has until it gives up by itself; another
     # loses its power. Only when both are certain to be off the others may have their shares.
@@ -99,7 +103,8 @@ def test_eight_chargers_share_one_bus(twin):
     assert record["circuit"]["over_s"] == 0, record
     assert record["offers"]["longest_s"] <= DEAD_S, record
     assert record["mains"]["longest_s"] <= RESTORED_S, record
-    assert bus["longest_gap_s"] <= GAP_S and bus["mains_answers"] >= RUN_S / 2 * 0.9, bus
+    assert bus["longest_gap_s"] <= (GAP_COLLIDED_S if bus["collisions"] else GAP_S), bus
+    assert bus["mains_answers"] >= RUN_S / 2 * 0.9, bus
     assert one.get("api/v1/status")["circuit"]["fresh"]
     for number in set(range(EVSES)) - {6}:
         texts = [event["text"] for event in one.get("api/v1/journal", evse=number)]
