@@ -17,7 +17,7 @@ from xdist.scheduler import LoadFileScheduling
 SHARING = ("power_cases", "timing", "scenario", "bench", "scenario_plug", "scenario_site",
            "bus_fuzz", "pictures", "twin_metrics")
 MIN = 60
-BUDGETS = {"side by side": 8 * MIN, "browser": 4 * MIN, "system": 12 * MIN}
+BUDGETS = {"side by side": 9 * MIN, "browser": 4 * MIN, "system": 11 * MIN}
 
 
 def part(nodeid):

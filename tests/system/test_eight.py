@@ -105,7 +105,7 @@ def test_eight_chargers_share_one_bus(twin):
     assert record["mains"]["longest_s"] <= RESTORED_S, record
     assert bus["longest_gap_s"] <= (GAP_COLLIDED_S if bus["collisions"] else GAP_S), bus
     assert bus["mains_answers"] >= RUN_S / 2 * 0.9, bus
-    assert one.get("api/v1/status")["circuit"]["fresh"]
+    assert 0 <= one.get("api/v1/status")["circuit"]["age_ms"] < 10_000
     for number in set(range(EVSES)) - {6}:
         texts = [event["text"] for event in one.get("api/v1/journal", evse=number)]
         assert not [text for text in texts if "restarted" in text], (number, texts)
