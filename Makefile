@@ -10,7 +10,7 @@ export TESTDATA
 
 .DEFAULT_GOAL := help
 .PHONY: help lib run test lint firmware flash deploy size bench bench-power bench-solar bench-bus \
-	timing scenario replay pictures doctor test-long clean
+	timing scenario replay pictures glyphs doctor test-long clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -92,6 +92,9 @@ replay: lib/.done ## recorded days through the firmware: FILE=x.csv OUT=r.json
 
 doctor: ## have a charger examine its bus: URL=http://... ARGS=phases
 	@$(PYTHON) tools/doctor.py $(URL) $(ARGS)
+
+glyphs: lib/.done ## compile the panel's fonts and pictures from tools/glyphs
+	@$(PY) tools/glyphs.py
 
 pictures: lib/.done ## draw the pictures of docs/regulation.md from real runs
 	@$(PY) tools/pictures.py $(ARGS)
