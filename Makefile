@@ -10,7 +10,7 @@ export TESTDATA
 
 .DEFAULT_GOAL := help
 .PHONY: help lib run test lint firmware flash deploy size bench bench-power bench-solar bench-bus \
-	timing scenario replay pictures glyphs doctor test-long clean
+	timing scenario replay pictures screens glyphs doctor test-long clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -98,6 +98,9 @@ glyphs: lib/.done ## compile the panel's fonts and pictures from tools/glyphs
 
 pictures: lib/.done ## draw the pictures of docs/regulation.md from real runs
 	@$(PY) tools/pictures.py $(ARGS)
+
+screens: lib/.done ## draw every screen of the panel into docs/screens.md and its goldens
+	@$(PY) tools/screens.py $(ARGS)
 
 clean: ## remove everything that was built or installed
 	@rm -rf build typings .pytest_cache .hypothesis .coverage

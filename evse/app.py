@@ -24,6 +24,7 @@ from evse.cycle import Cycle
 from evse.front import Front
 from evse.journal import Journal
 from evse.net.web import WebServer
+from evse.panel.panel import Panel
 from evse.settings import Settings
 from evse.status import Status
 from evse.storage import Storage
@@ -75,6 +76,7 @@ class App:
         self.status = Status(core, VERSION, BOARD, board.serial)
         self.status.storage = self.storage
         self.status.lock = self.front.lock
+        self.panel = core.panel = Panel(board, self.status, core.command)
         self.cycle = self.status.cycle = Cycle(now)
         self._burst = array("i", (0,) * 6)
         self._rcm = False
@@ -155,12 +157,22 @@ class App:
         return not self.bus or ticks.diff(now, self.bus.alive_at) < _BUS_ALIVE_MS
 
     async def _web(self):
-        settings = self.settings
-        if settings.get("wifi_ssid"):
-            self.board.start_network(settings.get("wifi_ssid"), settings.get("wifi_password"))
         address = self.board.http_address()
         if address:  # none without a radio that works
             await WebServer(self.status, self.core.command, sys.path[0] + "/web").run(*address)
+
+    async def wifi(self):
+        """Join the WiFi network and leave it, as the setting wifi says."""
+        get = self.settings.get
+        on = False
+        while True:
+            # A name or password that is changed meanwhile counts when it is switched on again:
+            # whoever changes one of them over the network has still to change the other.
+            if on != (get("wifi") != "Disabled" and get("wifi_ssid") != ""):
+                on = not on
+                self.board.start_network(get("wifi_ssid") if on else "", get("wifi_password"))
+            self.status.ip = self.board.ip()
+            await asyncio.sleep_ms(_RESTART_MS)
 
     def _meter_rows(self):
         """Rows of all meters and nodes, whatever they are read over."""
@@ -207,7 +219,10 @@ class App:
         feed = self.board.watchdog(WATCHDOG_MS)
         vital = [asyncio.create_task(self._control()), asyncio.create_task(self._power()),
                  asyncio.create_task(self._supervise(feed))]
-        services = [self.front.run, self._web, self._homewizard, self._modbus]
+        services = [self.front.run, self._web, self._homewizard, self._modbus, self.wifi,
+                    self.panel.run]
+        if self.panel.display:
+            services.append(self.panel.show)
         if self.bus:
             services.append(self.bus.run)
         for number, service in enumerate(services):

@@ -36,6 +36,8 @@ _COLOURS = ("off", "normal", "smart", "solar", "custom")
 _CHANGES = ("add", "remove", "clear", "load")
 _LEARN, _DELETE = const(3), const(4)  # values of the setting rfid
 _HANDS = ("LCD", "installer", "switch", "card")  # they stand at the charger
+_BUTTONS = ("left", "middle", "right")
+_BACKLIGHT_MAX = const(720)  # a day
 
 
 def rare(name):
@@ -50,7 +52,8 @@ def rare(name):
 
 class Commands:
     """Call it with (name, value, source). ``source`` says who speaks: "LCD", "REST", "MQTT",
-    "bus", "installer", "switch", "card", "HomeWizard".
+    "bus", "installer", "switch", "card", "HomeWizard", or "PIN" (from afar by whoever has given
+    the LCD's PIN, which opens the buttons and no other command).
 
     "mode" (name or number); "access" ("Off", "On", "Pause"); "override" (dA, 0 ends it); "set"
     (key, value); "fault" ("reset"); "reading" ("mains", "ev" or "circuit", L1, L2, L3 in dA, W, Wh
@@ -58,7 +61,8 @@ class Commands:
     of minute of the day and W); "swipe" (the card's 12 or 14 hex digits); "cards" (("add", hex,
     name), ("remove", hex), ("clear",), ("load", lines)); "timer" ((mode, start, stop, repeat) or
     None); "clock" (Unix seconds); "custom" (bool); "colour" ((name, R, G, B)); "phases" (1 or 3);
-    "pwm" (-1..1024); "ev_state" (a dict); "doctor" ("bus", "phases", "stop").
+    "pwm" (-1..1024); "ev_state" (a dict); "doctor" ("bus", "phases", "stop"); "button" ((name,
+    down) of "left", "middle", "right"); "backlight" (how often 120 s, 0 for off).
     """
 
     def __init__(self, core):
@@ -324,6 +328,33 @@ class Commands:
                 raise Refused("R, G and B are 0 to 255", "colour", [0, 255])
             rgb = rgb << 8 | part
         self._core.palette[_COLOURS.index(name)] = rgb
+
+    def _panel(self, what):
+        panel = self._core.panel
+        if not panel or not panel.screen():
+            raise Refused("there is no display", what)
+        return panel
+
+    def do_button(self, value, source):
+        core = self._core
+        panel = self._panel("button")
+        if (type(value) not in (tuple, list) or len(value) != 2 or value[0] not in _BUTTONS
+                or type(value[1]) is not bool):
+            raise Refused("button takes left, middle or right, and whether it is down", "button",
+                          list(_BUTTONS))
+        name, down = value
+        if source != "PIN":
+            self._install("button", source)
+        if down and core.settings.get("lcd_lock") == "Enabled":
+            raise Refused("the buttons are locked", "lcd_lock")
+        panel.press(1 << _BUTTONS.index(name), down)
+
+    def do_backlight(self, value, source):
+        self._install("backlight", source)
+        panel = self._panel("backlight")
+        if type(value) is not int or not 0 <= value <= _BACKLIGHT_MAX:
+            raise Refused("backlight is 0 or how often 120 s", "backlight", [0, _BACKLIGHT_MAX])
+        panel.light(value)
 
     def do_swipe(self, value, source):
         self._install("swipe", source)

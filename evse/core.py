@@ -37,7 +37,8 @@ class Core(Current):
     over and wants to be kept, ``session_number`` that of the last one. ``new_clock_s`` is a time
     of day that somebody told, 0 for none. ``palette`` are the LED's colours, 0xRRGGBB.
     ``configured`` counts how often settings were handed on. ``examine`` is what the bus doctor is
-    to do next, ``doctor`` the one that runs or ran last.
+    to do next, ``doctor`` the one that runs or ran last. ``delay_s`` is left of the start delay.
+    ``panel`` is set by who has one.
     """
 
     def __init__(self, settings, journal, allocate, now, start_delay_s=0):
@@ -59,6 +60,7 @@ class Core(Current):
         self.mains_wh = self.mains_out_wh = self.ev_w = self.ev_wh = -1
         self.serial = 0
         self.clock_s = self.new_clock_s = 0
+        self.panel = None  # for whoever has one
         self.custom = False
         self.rfid_status = 0
         self.rfid_last = ""
@@ -69,7 +71,7 @@ class Core(Current):
         self._rcm = False
         self._rcm_quiet = False  # the line has been seen without a fault: there is a sensor
         self._second = now
-        self._delay_s = start_delay_s
+        self.delay_s = start_delay_s
         self._ev_silent_s = self._circuit_silent_s = 0
         if start_delay_s:
             self.charger.faults |= faults.BOOT_DELAY
@@ -135,9 +137,9 @@ class Core(Current):
         journal = self.journal
         charger = self.charger
         journal.uptime_s += seconds
-        if self._delay_s:
-            self._delay_s = max(0, self._delay_s - seconds)
-            if not self._delay_s:
+        if self.delay_s:
+            self.delay_s = max(0, self.delay_s - seconds)
+            if not self.delay_s:
                 self.fault(faults.BOOT_DELAY, False)
         for _ in range(min(seconds, 60)):
             if self.access.second(self.rfid, charger.plugged):

@@ -21,8 +21,8 @@ _CARD_CYCLES = const(50)
 _STOP_PAUSE_MS = const(15_000)
 _ENABLE_ONE = const(2)  # of the setting rfid
 _INVALID = const(7)  # RFID status
-_ACCEPTED, _REJECTED = const(1), const(2)  # flashes of the LED
-_FLASH_MS = (0, 1000, 2000)
+_ACCEPTED, _REJECTED, _READ = const(1), const(2), const(3)  # flashes of the LED
+_FLASH_MS = const((0, 1000, 2000, 200))
 
 
 class Front:
@@ -41,6 +41,7 @@ class Front:
         self._empty_since = None
         self._cycle = 0
         self._configured = -1
+        self._look = self._faults = 0
         self._scheme = self._cable_lock = 0
 
     async def run(self):
@@ -51,16 +52,31 @@ class Front:
 
     def step(self, now):
         """One round at tick ``now``."""
+        core = self._core
         self._cycle = (self._cycle + 1) % _CARD_CYCLES
-        if self._configured != self._core.configured:
-            self._configured = self._core.configured
-            self._configure(self._core.settings)
+        if self._configured != core.configured:
+            self._configured = core.configured
+            self._configure(core.settings)
         self._serve_switch(now)
         if self._cycle % _LOCK_CYCLES == 0:
             self._serve_lock(now)
-        if not self._cycle and self._core.rfid:
+        if not self._cycle and core.rfid:
             self._serve_card(now)
         self._light(now)
+        if core.panel:
+            self._tell(core.panel)
+
+    def _tell(self, panel):
+        """Let the panel know of what has changed, and of contactors, which disturb it."""
+        core = self._core
+        charger = core.charger
+        look = charger.state << 5 | core.access.state << 3 | core.mode << 1 | charger.c1
+        if look != self._look:
+            panel.notice(True, self._look & 1 > look & 1)
+        elif charger.faults != self._faults:
+            panel.notice(False)
+        self._look = look
+        self._faults = charger.faults
 
     def _configure(self, settings):
         """Take over the settings in force; to look each up every time would take too long."""
@@ -77,6 +93,8 @@ class Front:
         event = self._switch.feed(self._board.switch_pressed(), now)
         if not event:
             return
+        if event == switch.PRESSED and core.panel:
+            core.panel.notice()
         if event == switch.PRESSED and core.charger.faults & faults.RCM_TRIPPED:
             core.reset_fault()
         action = switch.action(self._switch.function, event, core.access.state,
@@ -140,8 +158,12 @@ class Front:
         except Refused as problem:
             core.rfid_status = _INVALID
             print("card:", problem.reason)
-        self._flash = _REJECTED if core.rfid_status == _INVALID else _ACCEPTED
+        # Cards that are learnt or deleted neither start nor stop anything.
+        self._flash = (_REJECTED if core.rfid_status == _INVALID else
+                       _READ if core.rfid > _ENABLE_ONE else _ACCEPTED)
         self._flashed = now
+        if core.panel:
+            core.panel.notice()
 
     def _light(self, now):
         core = self._core

@@ -256,7 +256,7 @@ class Settings:
         stored = {}
         for setting in TABLE:
             value = self._values[setting[KEY]]
-            if value != setting[DEFAULT]:
+            if value != setting[DEFAULT] or setting[KEY] == "wifi":
                 stored[setting[KEY]] = value
         fresh = self._path + ".new"
         with open(fresh, "w") as file:
@@ -312,6 +312,9 @@ class Settings:
         if type(document) is not dict:
             self._record(reasons.STORAGE, 2)
             return False
+        values = document.get("settings")
+        if type(values) is dict and values.get("wifi_ssid") and "wifi" not in values:
+            values["wifi"] = "Enabled"  # by a version that had no switch for it
         self.load(document)
         return True
 

@@ -49,6 +49,13 @@ class Status:
     ``battery_expired`` (one was told, but too long ago), ``circuit_limit_da`` (None while none is
     in force), ``circuit_age_ms``, ``phases_wish`` (1 or 3, of the automatic), ``phases_used``
     (bits of the mains phases the car is known to draw on, 0 unknown), ``relay_open`` (grid relay).
+    ``delay_s`` (until charging may begin after power returned), ``capacity_left_s`` (until it
+    stops for the capacity, 0 while it need not).
+
+    ``backlight_s`` (s of light left), ``backlight`` (0 off to 255; -1 without a display). ``ip``
+    (own address, "" without one). ``portal`` ((ssid, password, ip) while the set-up network is up,
+    else None), ``update`` (percent of an update under way, else None), ``wizard`` (nothing was
+    ever set up).
     """
 
     def __init__(self, core, version, board, serial):
@@ -61,6 +68,9 @@ class Status:
         self.bus_rows = self.box = tuple
         self.cycle = None
         self.storage = self.lock = None
+        self.ip = ""
+        self.portal = self.update = None
+        self.wizard = False
         self.refresh()
 
     def refresh(self):
@@ -132,6 +142,10 @@ class Status:
         modem = charger.modem
         self.ev_state = modem and {key: getattr(modem, key) for key in _EV_STATE}
         self._take_power(regulator, readings)
+        self.delay_s = core.delay_s
+        panel = core.panel
+        self.backlight_s = panel.lit_s if panel else 0
+        self.backlight = panel.level if panel and panel.screen() else -1
         lock = self.lock
         self.lock_state = ("" if not lock or not lock.kind else "moving" if lock.moving else
                            "locked" if lock.locked else "unlocked")
@@ -140,7 +154,9 @@ class Status:
         """What concerns the sun, the battery, the circuit and the phases."""
         core = self._core
         now = core.now
-        self.solar_left_s = regulator.sun.left_s(0)
+        member = core.member
+        self.solar_left_s = member.sun_s if member else regulator.sun.left_s(0)
+        self.capacity_left_s = 0
         age = readings.age(sources.BATTERY, now)
         self.battery_age_ms = age
         self.battery_da = readings.amps[sources.BATTERY][0] if age >= 0 else 0
@@ -242,6 +258,19 @@ class Status:
         elif granted:
             reason = reasons.CAR_NOT_READY
         return reasons.text(reason)
+
+    def panel(self):
+        """Display and buttons, or None: ``pressed`` (bits), ``drawing``, ``secret``."""
+        return self._core.panel
+
+    def screen(self):
+        """The display's 1024 bytes as a view, a page (8 rows, bit 0 on top) after the other.
+
+        None without a display.
+        """
+        panel = self._core.panel
+        data = panel and panel.screen()
+        return data and memoryview(data)
 
     def cycle_summary(self):
         """Figures of the control cycle as a dict, None where there is none."""

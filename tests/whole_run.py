@@ -15,7 +15,7 @@ from xdist.scheduler import LoadFileScheduling
 # tests/unit, tests/property and tests/ never do. What takes long comes first, so that both
 # processes end at about the same time.
 SHARING = ("power_cases", "timing", "scenario", "bench", "scenario_plug", "scenario_site",
-           "bus_fuzz", "pictures", "twin_metrics")
+           "bus_fuzz", "pictures", "screens", "twin_metrics")
 MIN = 60
 BUDGETS = {"side by side": 9 * MIN, "browser": 4 * MIN, "system": 11 * MIN}
 

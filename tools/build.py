@@ -17,6 +17,7 @@ from pathlib import Path
 import inline
 import rom
 import shorten
+import texts as panel
 import trim
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,8 +60,8 @@ CONSTANTS = {"CRC16_TABLE", "ERROR_BIAS"}
 _ESP32 = ("sampling", "sampler_esp32", "card_reader", "log_esp32", "esp32")
 BOARD_MODULES = {
     "sim": ("sampling", "synth", "log_sim", "sim"),
-    "smartevse_v3": _ESP32 + ("smartevse_v3",),
-    "devkit": _ESP32 + ("devkit",),
+    "smartevse_v3": _ESP32 + ("st7565", "smartevse_v3"),
+    "devkit": _ESP32 + ("oled", "devkit"),
 }
 
 
@@ -201,8 +202,10 @@ def build(board):
     roots = ("evse.app", "evse.boards." + board)
     write(keep(slot / "modules"), rom.listing(slot, sources, roots).encode())
     for source in sorted((ROOT / "evse").rglob("*")):
-        if source.suffix in (".json", ".txt"):
+        if source.suffix in (".json", ".txt") and source.parent != panel.FOLDER:
             write(keep(slot / source.relative_to(ROOT)), source.read_bytes())
+    for language in panel.languages():
+        write(keep(slot / "evse" / "panel" / ("texts." + language)), panel.pack(language))
     for source in sorted((ROOT / "web").iterdir()):
         target = keep(slot / "web" / (source.name + ".gz"))
         write(target, gzip.compress(source.read_bytes(), 9, mtime=0))
@@ -210,9 +213,11 @@ def build(board):
         path.relative_to(slot).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(wanted)}}
     write(keep(slot / "manifest.json"), json.dumps(manifest, sort_keys=True).encode())
-    for path in slot.rglob("*"):
+    for path in sorted(slot.rglob("*"), reverse=True):
         if path.is_file() and path not in wanted:
             path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()  # MicroPython would take it for the module of that name
     write(out / "boot.py", (ROOT / "boot.py").read_bytes())
     write(out / "main.py", START.encode())
     write(out / "slot", SLOT.encode())
@@ -227,7 +232,7 @@ def main():
     arguments = parser.parse_args()
     try:
         out = build("sim" if arguments.what == "sim" else arguments.board)
-    except Problem as problem:
+    except (Problem, panel.Problem) as problem:
         sys.exit(str(problem))
     print(out.relative_to(ROOT))
 

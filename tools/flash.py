@@ -232,6 +232,7 @@ def settings(arguments):
             raise build.Problem("no setting is called %s; there are %s" % (key, ", ".join(known)))
         wanted[key] = value  # as text: the firmware converts and checks it
     if arguments.wifi_ssid:
+        wanted["wifi"] = "Enabled"
         wanted["wifi_ssid"] = arguments.wifi_ssid
         wanted["wifi_password"] = getpass.getpass("password of %s: " % arguments.wifi_ssid)
     return wanted

@@ -240,6 +240,7 @@ function show(status) {
   showCapacity(status);
   showGroup(status);
   showBus(status);
+  showLcd(status);
   showSession(status);
   showTimer(status);
   showCards(status);

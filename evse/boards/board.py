@@ -66,7 +66,10 @@ class Board:
         raise NotImplementedError
 
     def buttons(self):
-        """Bits of the pressed buttons: 1 is <, 2 is o, 4 is >."""
+        """Bits of the pressed buttons: 1 is <, 2 is o, 4 is >.
+
+        They may share lines with the display: never call it while something is being sent there.
+        """
         raise NotImplementedError
 
     # ---- acting ----
@@ -110,7 +113,14 @@ class Board:
         raise NotImplementedError
 
     def display(self):
-        """The display driver, or None."""
+        """The display of 128 x 64 pixels, dark at first, or None where there is none.
+
+        ``restart(now)`` sets it up anew, as after a disturbance. ``step(now)`` goes on with that
+        and returns True once it is ready: call it before each ``send``. ``send(page, view)``
+        shows the 128 bytes of one of 8 pages, a byte per column, bit 0 on top; while it returns
+        True there is more to send and it is to be called again. Each takes 2 ms at most and may
+        raise OSError.
+        """
         return None
 
     def http_address(self):
@@ -118,7 +128,14 @@ class Board:
         raise NotImplementedError
 
     def start_network(self, ssid, password):
-        """Join a WiFi network without waiting for it; nothing to do where a network exists."""
+        """Join a WiFi network without waiting for it; nothing to do where a network exists.
+
+        No ``ssid`` leaves the one that was joined.
+        """
+
+    def ip(self):
+        """Own address as ``a.b.c.d``, "" while there is none."""
+        raise NotImplementedError
 
     def dns_server(self):
         """Address of the network's name server as ``a.b.c.d`` or ``a.b.c.d:port``, or None."""

@@ -19,12 +19,13 @@ from evse import ticks
 from evse.boards import card_reader, log_esp32, sampling
 from evse.boards.sampler_esp32 import Sampler
 
-# GPIO numbers of SmartEVSE v3.0. "low" are outputs without a user yet: display in reset.
+# GPIO numbers of SmartEVSE v3.0. "low" are outputs without a user yet: the display is in reset
+# until it gets its driver, and off the lines of the buttons.
 PINS = {
     "c1": 32, "c2": 27, "pilot_off": 15, "pilot": 19, "lock_a": 17, "lock_b": 18,
     "red": 2, "green": 4, "blue": 12, "backlight": 14, "low": (5,),
     "rcm": 13, "switch": 16, "lock_in": 35, "buttons": (0, 25, 33),
-    "tx": 21, "rx": 23, "send": 22,
+    "tx": 21, "rx": 23, "send": 22, "display": {"clock": 26, "data": 33, "a0": 25, "reset": 5},
 }  # fmt: skip
 
 _CP_PIN, _CP_PAD = const(39), const(3)  # GPIO and its channel of ADC1
@@ -163,6 +164,8 @@ class Esp32:
         self._wire = None
         self._lock_in = self._input(pins["lock_in"])
         self._buttons = [self._input(number) for number in pins["buttons"]]
+        self._lines = pins["display"]
+        self._lcd = None
         self._vref = sampling.vref_of(mem32[_EFUSE_VREF])
         for number, attenuation in ((_CP_PIN, ADC.ATTN_11DB), (_PP_PIN, ADC.ATTN_6DB),
                                     (_TEMP_PIN, ADC.ATTN_6DB)):
@@ -242,6 +245,8 @@ class Esp32:
         return card_reader.read(self._switch, self._wire)
 
     def buttons(self):
+        if self._lcd:
+            return self._lcd.pressed()
         pressed = 0
         for i in range(3):
             if not self._buttons[i].value():
@@ -297,19 +302,26 @@ class Esp32:
         return self._bus
 
     def display(self):
-        return None
+        from evse.boards.st7565 import St7565
+        self._lcd = self._lcd or St7565(self._lines, self._buttons)
+        return self._lcd
 
     def http_address(self):
         return ("0.0.0.0", 80) if self._wlan else None
 
     def start_network(self, ssid, password):
-        wanted = (ssid, password)
+        wanted = (ssid, password) if ssid else None
         if not self._wlan or wanted == self._joined:
             return  # the driver joins again by itself, for ever
         if self._joined:
             self._wlan.disconnect()
-        self._wlan.connect(ssid, password)
+        if wanted:
+            self._wlan.connect(ssid, password)
         self._joined = wanted
+
+    def ip(self):
+        address = self._wlan.ifconfig()[0] if self._wlan else "0.0.0.0"
+        return "" if address == "0.0.0.0" else address
 
     def dns_server(self):
         server = self._wlan.ifconfig()[3] if self._wlan else "0.0.0.0"

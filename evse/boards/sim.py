@@ -19,8 +19,9 @@ from evse.boards.synth import Synth
 
 _SENSORS = "<HhhHhBBBB8s"
 _SENSORS_MAGIC = 0x5145
-_OUTPUTS = "<HIBBBBB"
+_OUTPUTS = "<HIBBBBBB"
 _OUTPUTS_MAGIC = 0x4551
+_PAGE_MAGIC = 0x4C51  # one page of the display: its number, 128 bytes
 _TICK_MS = 8
 _SILENT_MS = 1000
 _REPEAT_MS = 100
@@ -73,6 +74,26 @@ class _Port:
         return self._file.readinto(buf)
 
 
+class _Display:
+    """The display, in the world. What is lost on the way is seen when it changes again."""
+
+    def __init__(self, tell):
+        self._tell = tell
+        self._packet = bytearray(3 + 128)
+        struct.pack_into("<H", self._packet, 0, _PAGE_MAGIC)
+
+    def restart(self, now):
+        pass
+
+    def step(self, now):
+        return True
+
+    def send(self, page, view):
+        self._packet[2] = page
+        self._packet[3:] = view
+        self._tell(self._packet)
+
+
 class Sim:
     """The board whose world is ``tools/twin``, see ``evse.boards.board`` for what each call does.
 
@@ -100,6 +121,7 @@ class Sim:
         self._duty = sampling.FULL
         self._outputs = 0
         self._led = (0, 0, 0)
+        self._backlight = 0
         self._line = 0
         self._card = _NO_CARD
         self._log = None
@@ -135,9 +157,12 @@ class Sim:
     def _send(self, now):
         self._sent = now
         struct.pack_into(_OUTPUTS, self._out, 0, _OUTPUTS_MAGIC, self._duty, self._outputs,
-                         *self._led, self._line)
+                         *self._led, self._backlight, self._line)
+        self._tell(self._out)
+
+    def _tell(self, packet):
         try:
-            self._sock.sendto(self._out, self._world)
+            self._sock.sendto(packet, self._world)
         except OSError:
             pass  # the world is gone; its silence is noticed on the way in
 
@@ -194,7 +219,7 @@ class Sim:
         self._led = (red, green, blue)
 
     def set_backlight(self, level):
-        pass  # the twin has no panel yet
+        self._backlight = level
 
     def safe(self):
         self._duty = sampling.FULL
@@ -228,10 +253,13 @@ class Sim:
         self._clock = seconds - int(time.time())
 
     def display(self):
-        return None
+        return _Display(self._tell)
 
     def start_network(self, ssid, password):
         pass  # the host has one
+
+    def ip(self):
+        return self.http_address()[0]
 
     def dns_server(self):
         server = os.getenv("MICROEVSE_DNS")

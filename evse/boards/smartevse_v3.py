@@ -10,7 +10,7 @@ _MINI_1 = const(4)  # the ESP32-MINI-1 of v3.1
 
 
 class SmartEvse(Esp32):
-    """The board in a SmartEVSE v3; the display gets its driver in a later version."""
+    """The board in a SmartEVSE v3."""
 
     name = "smartevse_v3"
 

@@ -112,8 +112,8 @@ def _status(status):
         quote(setting("ev_meter")), status.ev_da(0), status.ev_da(1), status.ev_da(2),
         status.ev_w, status.ev_wh, status.ev_age_ms)
     yield from _power(status, setting)
-    yield ',"temp_c":%d,"pwm1024":%d,"heap":{"free":%d}' % (
-        status.temp, status.pwm1024, status.heap_free())
+    yield ',"temp_c":%d,"pwm1024":%d,"heap":{"free":%d},"display":%s' % (
+        status.temp, status.pwm1024, status.heap_free(), quote(bool(status.screen())))
     yield ',"doctor":{"kind":%s,"state":%s,"percent":%d}' % _examined(status)
     yield ',"cycle":%s,"bus":[' % quote(status.cycle_summary())
     comma = ""

@@ -56,8 +56,9 @@ def _settings(status):
         quote(setting("mains_met")))
     yield ',"starttime":%d,"stoptime":%d,"repeat":%d' % (
         status.timer_start, status.timer_stop, status.timer_repeat)
-    yield ',"lcdlock":0,"lock":%d,"cablelock":%d,"ledmode":%d' % (
-        _number(setting, "lock"), _number(setting, "cable_lock"), _number(setting, "led_mode"))
+    yield ',"lcdlock":%d,"lock":%d,"cablelock":%d,"ledmode":%d' % (
+        _number(setting, "lcd_lock"), _number(setting, "lock"), _number(setting, "cable_lock"),
+        _number(setting, "led_mode"))
     yield ',"capacity_mode":%d,"intervals":[' % _number(setting, "cap_mode")
     comma = ""
     for minute, watts in status.intervals():
@@ -82,7 +83,10 @@ def _settings(status):
     bits = status.charging and (status.phases_used or (1 if status.phases == 1 else 7))
     yield ',"charging_L1":%s,"charging_L2":%s,"charging_L3":%s,"original_data":{%s}}' % (
         quote(bits & 1 > 0), quote(bits & 2 > 0), quote(bits & 4 > 0), _phases(status.mains_da))
-    yield ',"backlight":{"timer":0,"status":"N/A"},"color":'
+    light = status.backlight
+    yield ',"backlight":{"timer":%d,"status":"%s"},"color":' % (
+        status.backlight_s, "N/A" if light < 0 else "OFF" if not light else
+        "ON" if light >= setting("backlight_max") else "DIMMED")
     comma = "{"
     for number, name in enumerate(COLOURS):
         rgb = status.palette[number]

@@ -8,6 +8,7 @@ FILES = {
     "/app.js": ("app.js", "text/javascript; charset=utf-8"),
     "/current.js": ("current.js", "text/javascript; charset=utf-8"),
     "/bus.js": ("bus.js", "text/javascript; charset=utf-8"),
+    "/lcd.js": ("lcd.js", "text/javascript; charset=utf-8"),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }

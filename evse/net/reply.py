@@ -9,7 +9,7 @@ _SIZE = 512
 # The only send buffer for bodies. It is filled and handed to the socket without an await between,
 # so requests that run side by side may share it: its content never has to outlive a switch.
 _buffer = bytearray(_SIZE)
-_view = memoryview(_buffer)
+shared = memoryview(_buffer)
 
 # Scripts, styles and requests from this origin only; nobody may frame the page.
 _COMMON = (
@@ -57,7 +57,7 @@ class Reply(Response):
 
     def _head(self):
         status = self.status_code
-        lines = ["HTTP/1.0 %d %s\r\n" % (status, "OK" if status == 200 else "Error")]
+        lines = ["HTTP/1.0 %d %s\r\n" % (status, "OK" if status < 300 else "Error")]
         for name, value in self.headers.items():
             lines.append("%s: %s\r\n" % (name, value))
         lines.append(_COMMON)
@@ -81,12 +81,12 @@ def _packed(pieces):
             used += count
             if used == _SIZE:
                 used = 0
-                yield _view
+                yield shared
         if not data or data[-1] == 10:
-            yield _view[:used]
+            yield shared[:used]
             used = 0
     if used:
-        yield _view[:used]
+        yield shared[:used]
 
 
 def _from_file(file):
@@ -95,7 +95,7 @@ def _from_file(file):
         count = file.readinto(_buffer)
         if not count:
             return
-        yield _view[:count]
+        yield shared[:count]
 
 
 _RFID = ("Ready to read card\nPresent\nCard Stored\nCard Deleted\nCard already stored\n"

@@ -35,6 +35,10 @@ _KEPT_MS = const(60_000)
 _WRITES = ("/settings", "/currents", "/ev_meter", "/ev_state", "/rfid", "/cablelock", "/color_off",
            "/color_normal", "/color_smart", "/color_solar", "/color_custom")
 
+# What evse.net.lcd answers: GET and POST.
+_SHOWN = ("/lcd", "/api/v1/lcd")
+_PRESSED = ("/lcd", "/lcd-verify-password")
+
 _BUSY = inlet.Refusal(503, "busy, try again in a second", {"Retry-After": "1"})
 _LATE = inlet.Refusal(408, "request not complete in time")
 
@@ -74,10 +78,20 @@ class _Connection:
         self.expired = True
         self._task.cancel()
 
-    async def awrite(self, data):
-        """Send ``data``; it is on its way or copied before the first switch to another task."""
+    def peer(self):
+        """Whose connection it is: the peer's address without its port."""
+        address = self._stream.get_extra_info("peername")
+        # On a host it is the system's own structure.
+        return address[0] if type(address) is tuple else bytes(address[4:8])
+
+    def put(self, data):
+        """Send or copy ``data`` without a switch to another task; ``awrite`` has to follow."""
         self.answered = True
         self._stream.write(data)
+
+    async def awrite(self, data):
+        """Send ``data``; it is on its way or copied before the first switch to another task."""
+        self.put(data)
         await self._stream.drain()
 
 
@@ -85,7 +99,8 @@ class WebServer:
     """Serves page and API. ``status`` and ``command`` are the core's doors.
 
     ``web_dir`` holds the page's gzipped files.
-    ``served``, ``refused`` (no room) and ``expired`` (too slow) count connections.
+    ``served``, ``refused`` (no room) and ``expired`` (too slow) count connections. ``lcd`` is what
+    answers for the display, None while nobody asks.
     """
 
     def __init__(self, status, command, web_dir):
@@ -93,6 +108,7 @@ class WebServer:
         self._doors = (status, command)
         self._web_dir = web_dir
         self._writes = None
+        self.lcd = None
         self._wrote_at = 0
         self._names = ("smartevse-%d" % status.serial, "microevse-%d" % status.serial)
         self._serving = []
@@ -112,10 +128,15 @@ class WebServer:
             self._writes = self._writes or rare("net.writes")
             self._wrote_at = now_ms()
             return self._writes.post(request, *self._doors)
+        if path in (_SHOWN if get else _PRESSED):
+            now = now_ms()
+            self.lcd = self.lcd or rare("net.lcd").Lcd(*self._doors, now)
+            return self.lcd.answer(request, now)
         known = path in page.FILES
         if known and get:
             return page.serve(path, self._web_dir)
-        if known or path in _WRITES or _route(("POST " if get else "GET ") + path):
+        if (known or path in _WRITES or path in _SHOWN or path in _PRESSED
+                or _route(("POST " if get else "GET ") + path)):
             return failure(405, "method not allowed",
                            headers={"Allow": "POST" if get else "GET, HEAD"})
         return failure(404, "not found")
@@ -164,6 +185,8 @@ class WebServer:
             connection.reap(now)
         if self._writes and ticks.diff(now, self._wrote_at) >= _KEPT_MS:
             self._writes = None
+        if self.lcd and self.lcd.over(now):
+            self.lcd = None
 
     async def accept(self, reader, writer):
         """Serve one connection, or turn it away; returns when it is closed."""
@@ -209,7 +232,8 @@ class WebServer:
     async def _take(self, request, connection):
         """Have Microdot read the request, and answer it."""
         try:
-            asked = await Request.create(None, request, connection, None)
+            asked = await Request.create(None, request, connection,
+                                         connection.peer())
         except ValueError:  # it is no text
             asked = None
         if not asked:

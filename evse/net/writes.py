@@ -106,6 +106,9 @@ class _Writer:
         """Apply the parameters in the order the older firmwares do."""
         number = self._number
         put = self._put
+        value = number("backlight")
+        if value is not None:
+            put("Backlight", value, "backlight", value)
         if self._get("disable_override_current") is not None:
             put("disable_override_current", "OK", "override", 0)
         value = number("current_min")
@@ -140,9 +143,10 @@ class _Writer:
                 self.reply["required_evccid"] = "EVCCID too long (max 32 char)"
         value = number("cablelock")
         if value is not None:
-            self._cable_lock(value)
-        if self._get("lcdlock") is not None:
-            self.reply["lcdlock"] = _REFUSED  # there is no LCD yet
+            self._switch("cablelock", "cable_lock", value)
+        value = number("lcdlock")
+        if value is not None:
+            self._switch("lcdlock", "lcd_lock", value)
 
     def _capacity(self):
         """The capacity tariff: its mode, its intervals, its current."""
@@ -229,11 +233,11 @@ class _Writer:
             reply["stoptime"] = status.timer_stop
             reply["repeat"] = status.timer_repeat
 
-    def _cable_lock(self, value):
+    def _switch(self, name, key, value):
         if 0 <= value <= 1:
-            self._put("cablelock", value, "set", ("cable_lock", _SWITCHED[value]))
+            self._put(name, value, "set", (key, _SWITCHED[value]))
         else:
-            self.reply["cablelock"] = _REFUSED
+            self.reply[name] = _REFUSED
 
     # ---- other paths ----
 
@@ -329,7 +333,7 @@ class _Writer:
 
     def cablelock(self):
         """The parameter is called "1" and has no value; without it the lock lets go."""
-        self._cable_lock(1 if self._get("1") is not None else 0)
+        self._switch("cablelock", "cable_lock", 1 if self._get("1") is not None else 0)
 
     def colour(self, name):
         """A colour of the LED: ``name`` is one of COLOURS."""

@@ -58,12 +58,12 @@ def colour(scheme, state, faults, access, mode, custom, flash, palette, now):
     elif state == _STATE_A:
         level = _DIM
     elif state == _STATE_C:
-        level = _ease(now // (10 if slow else 5) & 255)
+        level = ease(now // (10 if slow else 5) & 255)
     return ((rgb >> 16) * level // 255 << 16 | (rgb >> 8 & 255) * level // 255 << 8
             | (rgb & 255) * level // 255)
 
 
-def _ease(step):
+def ease(step):
     """Level of the fade at ``step`` of 256: up and down again, slow at both ends."""
     x = 2 * step if step < 128 else 2 * (255 - step)
     y = x if x < 128 else 255 - x

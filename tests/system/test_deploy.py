@@ -279,5 +279,5 @@ def test_the_wifi_password_is_asked_for_not_shown(monkeypatch, board, new_app):
     arguments.wifi_ssid = "House"
     flash.deploy(arguments)
     assert json.loads(one.files()["/data/settings.json"])["settings"] == \
-        {"wifi_ssid": "House", "wifi_password": "s3cret'\"%\\"}
+        {"wifi": "Enabled", "wifi_ssid": "House", "wifi_password": "s3cret'\"%\\"}
     assert "s3cret" not in str(shown)

@@ -13,8 +13,25 @@ SETTINGS = {"min": 6, "max": 16, "mains": 25, "mains_met": "Eastron3P", "max_tem
             "ev_meter": "ABB", "ev_adr": 12, "ev_meter_role": "Car only", "trust_lan": "Disabled",
             "pwr_share": "Master", "circt_met": "Chint 3P", "circt_adr": 13, "circuit": 20,
             "start": 5, "stop": 11, "import": 2, "solar_style": "greedy", "cap_mode": "Flanders",
-            "capacity": 40, "cap_stop": 3, "battery_reserve": 7, "battery_protect": "Enabled"}
+            "capacity": 40, "cap_stop": 3, "battery_reserve": 7, "battery_protect": "Enabled",
+            "lcd_pin": 0, "lcd_lock": "Disabled", "backlight_max": 180}
 CLOCK_S = 1_790_000_000
+
+
+class FakePanel:
+    """A display whose pixel (x, y) is set where ``(x * y + x + 2 * y) % 7 == 0``, and its buttons."""
+
+    def __init__(self):
+        self.pressed = 0
+        self.drawing = self.secret = False
+        self.data = bytearray(1024)
+        for x in range(128):
+            for y in range(64):
+                if (x * y + x + 2 * y) % 7 == 0:
+                    self.data[y // 8 * 128 + x] |= 1 << y % 8
+
+    def screen(self):
+        return memoryview(self.data)
 
 
 class FakeStatus:
@@ -81,8 +98,11 @@ class FakeStatus:
     phases_wish = 1
     phases_used = 0
     relay_open = False
+    backlight_s = 97
+    backlight = 180
 
     def __init__(self):
+        self.display = None
         self.amps = [55, -12, 250]
         self.ev_amps = [130, 131, 132]
         self.palette = array("i", (0x010203, 0x00FF00, 0x00FE01, 0xFFAA00, 0x0000FF))
@@ -154,6 +174,12 @@ class FakeStatus:
     def box(self):
         return None
 
+    def panel(self):
+        return self.display
+
+    def screen(self):
+        return self.display and self.display.screen()
+
     def cycle_summary(self):
         return {"count": 1000, "late": 3, "worst_ms": 24}
 
@@ -210,8 +236,9 @@ class FakeStream:
     ``written`` collects what the server says; ``largest`` is its largest single write.
     """
 
-    def __init__(self, data, step=1 << 20, closes=True):
+    def __init__(self, data, step=1 << 20, closes=True, address=("127.0.0.1", 1)):
         self._data = data
+        self._address = address
         self._step = step
         self._closes = closes
         self.written = b""
@@ -219,7 +246,7 @@ class FakeStream:
         self.closed = 0
 
     def get_extra_info(self, name):
-        return ("127.0.0.1", 1)
+        return self._address
 
     async def read(self, count):
         count = min(count, self._step)

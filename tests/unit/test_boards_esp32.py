@@ -437,9 +437,16 @@ def test_the_radio_is_on_before_the_loop_and_joining_does_not_wait():
     assert log == [("connect", "home", "secret")]
     it.start_network("other", "secret")
     assert log[1:] == [("disconnect",), ("connect", "other", "secret")]
+    del log[:]
+    it.start_network("", "")
+    it.start_network("", "")
+    assert log == [("disconnect",)]
+    it.start_network("other", "secret")
+    assert log[1:] == [("connect", "other", "secret")]
     assert it.http_address() == ("0.0.0.0", 80)
     assert it.modbus_address() == ("0.0.0.0", 502)
     assert it.dns_server() is None
+    assert it.ip() == "192.168.1.5"
     it._wlan.server = "192.168.1.1"
     assert it.dns_server() == "192.168.1.1"
 
@@ -450,7 +457,7 @@ def test_it_runs_without_a_radio():
     it = smartevse_v3.create()
     it.start_network("home", "secret")
     assert it.http_address() is None and it._joined is None
-    assert it.modbus_address() is None and it.dns_server() is None
+    assert it.modbus_address() is None and it.dns_server() is None and it.ip() == ""
     assert ("connect", "home", "secret") not in network.log
 
 
@@ -516,7 +523,7 @@ def test_only_a_soft_reset_was_asked_for():
 def test_what_there_is_not_yet():
     for module in (smartevse_v3, devkit):
         it, _ = _board(0, module)
-        assert it.display() is None and it.settings_overrides() is None
+        assert it.settings_overrides() is None
 
 
 def test_the_control_path_allocates_nothing():

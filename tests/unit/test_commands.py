@@ -185,6 +185,79 @@ def test_wrong_values_are_refused_with_a_sentence_and_change_nothing():
                 same(before, facts(one), "%s %r" % (name, value))
 
 
+class Panel:
+    """A display that takes note."""
+
+    lit_s = pressed = 0
+    level = 90
+
+    def __init__(self):
+        self.pressed = []
+
+    def screen(self):
+        return b"x"
+
+    def press(self, bit, down):
+        self.pressed.append((bit, down))
+
+    def light(self, count):
+        self.pressed.append(count)
+
+
+def test_buttons_are_for_the_installer_and_who_has_given_the_pin():
+    one = bench(dict(ALL, trust_lan="Disabled"))
+    one.core.panel = panel = Panel()
+    for source in REMOTE:
+        refused(one, "button", ("left", True), source)
+        refused(one, "backlight", 1, source)
+    assert panel.pressed == []
+    for source in ("LCD", "installer", "PIN"):
+        for number, name in enumerate(("left", "middle", "right")):
+            for down in (True, False):
+                one.command("button", (name, down), source)
+                assert panel.pressed.pop() == (1 << number, down)
+    one = bench(ALL)
+    one.core.panel = panel = Panel()
+    one.command("button", ["middle", True], "REST")
+    one.command("backlight", 2, "REST")
+    one.command("backlight", 0, "REST")
+    assert panel.pressed == [(2, True), 2, 0]
+
+
+def test_the_pin_opens_nothing_but_the_buttons():
+    one = bench(dict(ALL, trust_lan="Disabled"))
+    one.core.panel = Panel()
+    for name, values in INSTALL:
+        for value in values:
+            refused(one, name, value, "PIN")
+    refused(one, "backlight", 1, "PIN")
+
+
+def test_wrong_buttons():
+    one = bench(ALL)
+    refused(one, "button", ("left", True), "LCD")  # there is none
+    refused(one, "backlight", 1, "LCD")
+    one.core.panel = panel = Panel()
+    panel.screen = lambda: None
+    refused(one, "button", ("left", True), "LCD")
+    one.core.panel = panel = Panel()
+    for value in (None, (), "left", ("left",), ("left", 1), ("left", True, 1), ("up", True),
+                  (1, True), (["left"], True), (None, False), ("Left", True)):
+        assert refused(one, "button", value, "LCD").field == "button", value
+    for value in (None, -1, 721, "1", True, 1.5):
+        assert refused(one, "backlight", value, "LCD").allowed == [0, 720], value
+    assert panel.pressed == []
+
+
+def test_locked_buttons_can_be_released_only():
+    one = bench(dict(ALL, lcd_lock="Enabled"))
+    one.core.panel = panel = Panel()
+    for source in ("LCD", "REST", "PIN"):
+        assert refused(one, "button", ("left", True), source).field == "lcd_lock"
+        one.command("button", ("left", False), source)
+    assert panel.pressed == [(1, False)] * 3
+
+
 def test_the_home_battery_is_told_for_a_minute():
     one = bench()
     one.command("battery", -35)

@@ -542,3 +542,65 @@ def test_settings_reach_the_front_while_it_runs():
     one.run(100)
     assert one.board.rgb[-1] == (0, 40, 0)
     assert one.core.charger.duty == FULL
+
+
+def test_a_card_that_is_learnt_or_deleted_shines_grey_and_shortly():
+    for function, status in (("Learn", 2), ("Delete", 5)):
+        one = bench({"rfid": function, "led_mode": "Public"})
+        one.run(1000)
+        del one.board.rgb[:]
+        hold(one, BERT)
+        assert one.core.rfid_status in (0, status)
+        assert one.board.rgb.count((128, 128, 128)) == 1, one.board.rgb
+        assert (0, 255, 0) not in one.board.rgb and (255, 0, 0) not in one.board.rgb
+        at = one.board.rgb.index((128, 128, 128))
+        assert at + 1 < len(one.board.rgb)
+
+
+class Panel:
+    """Notes what it is told: (light, opened)."""
+
+    def __init__(self):
+        self.told = []
+
+    def notice(self, light=True, opened=False):
+        self.told.append((light, opened))
+
+
+def test_the_panel_hears_of_what_people_want_to_see():
+    one = bench({"rfid": "EnableAll"})
+    panel = one.core.panel = Panel()
+    one.run(1000)
+    del panel.told[:]
+    one.run(3000)
+    assert not panel.told
+    press(one)
+    assert panel.told == [(True, False)]
+    del panel.told[:]
+    hold(one, ANNA)
+    assert panel.told == [(True, False)] * 2  # the card, and what it did
+    del panel.told[:]
+    one.core.fault(faults.CLOCK, True)
+    one.run(100)
+    assert panel.told == [(False, False)]
+
+
+def test_the_panel_hears_of_contactors_that_open():
+    one = bench()
+    one.obedient = True
+    panel = one.core.panel = Panel()
+    for ending in ("access", "car"):
+        one.charge()
+        assert not [opened for _, opened in panel.told if opened]
+        if ending == "access":
+            one.command("access", "Off")
+            one.until(lambda: not one.core.charger.c1)
+        else:
+            one.car = "A"
+        one.run(8000)
+        assert [opened for _, opened in panel.told if opened] == [True], panel.told
+        del panel.told[:]
+        one.command("access", "On")
+        one.unplug()
+        one.run(20_000)
+        del panel.told[:]

@@ -3,6 +3,7 @@
 from helpers_net import (
     CLOCK_S,
     FakeCommand,
+    FakePanel,
     FakeStatus,
     FakeStream,
     get,
@@ -37,6 +38,10 @@ def test_status_says_all_the_page_needs():
                                  "age_ms": 1500, "fresh": True}
     assert (document["temp_c"], document["pwm1024"]) == (31, 233)
     assert document["heap"] == {"free": 60000}
+    assert document["display"] is False
+    status = FakeStatus()
+    status.display = FakePanel()
+    assert get("/api/v1/status", status=status).json["display"] is True
     assert document["cycle"] == {"count": 1000, "late": 3, "worst_ms": 24}
     assert [row["name"] for row in document["bus"]] == ["mains", "ev"]
     assert document["doctor"] == {"kind": "bus", "state": "running", "percent": 37}

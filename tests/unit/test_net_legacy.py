@@ -50,7 +50,6 @@ def test_what_does_not_exist_reports_off():
     document = get("/settings").json
     assert document["mqtt"]["status"] == "Disconnected"
     assert document["ocpp"]["mode"] == "Disabled"
-    assert document["backlight"]["status"] == "N/A"
 
 
 def test_sample_time_is_unix_time():
@@ -157,6 +156,18 @@ def test_locks_and_led_by_number():
         assert settings_of(values={"lock": name})["settings"]["lock"] == number
     values = settings_of(values={"cable_lock": "Disabled", "led_mode": "Standard"})["settings"]
     assert (values["cablelock"], values["ledmode"]) == (0, 0)
+
+
+def test_the_display_its_lock_and_its_light():
+    status = FakeStatus()
+    for level, text in ((-1, "N/A"), (0, "OFF"), (1, "DIMMED"), (179, "DIMMED"), (180, "ON"),
+                        (255, "ON")):
+        status.backlight = level
+        document = get("/settings", status=status).json
+        assert document["backlight"] == {"timer": 97, "status": text}
+    for name, number in (("Disabled", 0), ("Enabled", 1)):
+        status.values["lcd_lock"] = name
+        assert get("/settings", status=status).json["settings"]["lcdlock"] == number
 
 
 def test_every_choice_a_setting_has_can_be_told():

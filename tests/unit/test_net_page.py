@@ -24,6 +24,7 @@ def test_files_are_sent_as_they_lie():
         ("/app.js", "app.js", "text/javascript; charset=utf-8"),
         ("/current.js", "current.js", "text/javascript; charset=utf-8"),
         ("/bus.js", "bus.js", "text/javascript; charset=utf-8"),
+        ("/lcd.js", "lcd.js", "text/javascript; charset=utf-8"),
         ("/style.css", "style.css", "text/css; charset=utf-8"),
         ("/icon.svg", "icon.svg", "image/svg+xml"),
     ):

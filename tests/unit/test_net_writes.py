@@ -180,8 +180,21 @@ def test_off_and_pause_ignore_a_start_to_come():
     assert [call[1] for call in core.calls] == ["Off", "Pause"]
 
 
-def test_things_to_come_are_refused_by_name():
-    assert settings("?lcdlock=1").json == {"lcdlock": REFUSED}
+def test_the_lock_of_the_lcd_and_its_light():
+    for number, name in enumerate(("Disabled", "Enabled")):
+        core = FakeCommand()
+        assert settings("?lcdlock=%d" % number, command=core).json == {"lcdlock": number}
+        assert core.calls == [("set", ("lcd_lock", name), "REST")]
+    for text in ("2", "-1", "x"):
+        core = FakeCommand()
+        assert settings("?lcdlock=" + text, command=core).json == {"lcdlock": REFUSED}
+        assert core.calls == []
+    assert settings("?lcdlock=1", command=FakeCommand(("set",))).json == {"lcdlock": REFUSED}
+    core = FakeCommand()
+    assert settings("?backlight=2.0", command=core).json == {"Backlight": 2}
+    assert core.calls == [("backlight", 2, "REST")]
+    assert settings("?backlight=2", command=FakeCommand(("backlight",))).json == {
+        "Backlight": REFUSED}
 
 
 def test_solar_settings():

@@ -151,3 +151,26 @@ def test_numbers_may_be_stored_as_text():
     settings.load({"settings": {"mains": "35", "wifi_password": "12345678"}})
     assert settings.get("mains") == 35
     assert settings.get("wifi_password") == "12345678"
+
+
+def test_wifi_stays_on_for_those_who_had_it_before_there_was_a_switch():
+    for stored, expected in (({"wifi_ssid": "home"}, "Enabled"), ({}, "Disabled"),
+                             ({"wifi_ssid": ""}, "Disabled"),
+                             ({"wifi_ssid": "home", "wifi": "Disabled"}, "Disabled"),
+                             ({"wifi_ssid": "home", "wifi": "SetupWifi"}, "SetupWifi")):
+        journal = _fresh()
+        with open(PATH, "w") as file:
+            json.dump({"version": 1, "settings": stored}, file)
+        settings = Settings(journal.record, PATH)
+        assert settings.get("wifi") == expected, stored
+        for choice in ("Enabled", "Disabled"):
+            settings.set("wifi", choice)
+            settings.save()
+            settings = Settings(journal.record, PATH)
+            assert settings.get("wifi") == choice, stored
+
+
+def test_a_network_that_is_told_later_switches_nothing_on():
+    settings = Settings(_fresh().record, PATH)
+    settings.load({"settings": {"wifi_ssid": "home"}})  # as the log and the twin bring them
+    assert settings.get("wifi") == "Disabled"

@@ -329,3 +329,36 @@ def test_rows_of_the_group():
     assert list(bench.status.evse_rows())[1][5] == "charging"
     group.heard(3, False, False, 0, 160, 0, bench.now)
     assert list(bench.status.evse_rows())[1][5] == ""
+
+
+class Panel:
+    """A display."""
+
+    lit_s = 17
+    level = 90
+    data = b"\1" * 1024
+
+    def screen(self):
+        return self.data
+
+
+def test_the_display():
+    bench = Bench()
+    status = bench.status
+    assert (status.panel(), status.screen()) == (None, None)
+    assert (status.backlight_s, status.backlight) == (0, -1)
+    bench.core.panel = panel = Panel()
+    status = bench.status
+    assert status.panel() is panel
+    assert type(status.screen()) is memoryview
+    assert len(status.screen()) == 1024
+    assert (status.backlight_s, status.backlight) == (17, 90)
+    panel.data = None
+    assert bench.status.backlight == -1
+    assert status.screen() is None
+
+
+def test_what_later_issues_show_is_not_there_yet():
+    status = Bench().status
+    assert (status.portal, status.update, status.wizard, status.ip) == (None, None, False, "")
+    assert (status.capacity_left_s, status.delay_s) == (0, 0)

@@ -4,6 +4,7 @@ The board hears its sensors and tells its outputs in datagrams, see ``twin.wire`
 """
 
 import asyncio
+import base64
 import time
 
 from twin import car as cars
@@ -39,6 +40,8 @@ class Plug(asyncio.DatagramProtocol):
         self.noise_mv = 0
         self.buttons = 0
         self.led = [0, 0, 0]
+        self.lcd = bytearray(wire.PAGES * wire.PAGE_BYTES)
+        self.backlight = 0
         self._clock = clock
         self._transport = None
         self._sent = 0.0
@@ -56,13 +59,20 @@ class Plug(asyncio.DatagramProtocol):
 
     def datagram_received(self, data, addr):
         """Outputs of the board arrive; what one said that has lost its power is not heard."""
+        if not self.alive:
+            return
+        page = wire.unpack_page(data)
+        if page:
+            at = page[0] * wire.PAGE_BYTES
+            self.lcd[at:at + wire.PAGE_BYTES] = page[1]
+            return
         fields = wire.unpack_outputs(data)
-        if fields is None or not self.alive:
+        if fields is None:
             return
         line = wire.unpack_line(data)
         if self.port and line != self.port.setting:
             self.port.configure(*line)
-        duty, flags, red, green, blue = fields
+        duty, flags, red, green, blue, self.backlight = fields
         self.led = [red, green, blue]
         self.advance()
         self.world.drive_lock(bool(flags & wire.OUT_LOCK) - bool(flags & wire.OUT_UNLOCK))
@@ -74,6 +84,8 @@ class Plug(asyncio.DatagramProtocol):
         """The board has lost its processor: contactors drop out, the pilot is dead."""
         self.alive = False
         self.led = [0, 0, 0]
+        self.lcd[:] = bytes(len(self.lcd))
+        self.backlight = 0
         self.advance()
         self.world.power_off()
 
@@ -164,6 +176,7 @@ class Plug(asyncio.DatagramProtocol):
             "lock": {"kind": world.lock.kind, "locked": world.lock.locked,
                      "jammed": world.lock.jammed, "pulses": world.lock.pulses},
             "led": self.led,
+            "lcd": {"pages": base64.b64encode(self.lcd).decode(), "backlight": self.backlight},
             "ev_meter": self.ev_meter.state(),
             "board": {"temp_c": world.temp_c, "rcm": world.rcm, "rcm_fitted": world.rcm_fitted,
                       "switch": world.switch, "buttons": self.buttons, "cable": world.cable,

@@ -11,8 +11,12 @@ FULL = 65536  # duty of a steady +12 V pilot; 0 is steady -12 V
 
 SENSORS = "<HhhHhBBBB8s"
 SENSORS_MAGIC = 0x5145
-OUTPUTS = "<HIBBBBB"
+OUTPUTS = "<HIBBBBBB"
 OUTPUTS_MAGIC = 0x4551
+PAGE_BYTES = 128  # one page of the display, its columns from the left, bit 0 on top
+PAGES = 8
+PAGE = "<HB%ds" % PAGE_BYTES
+PAGE_MAGIC = 0x4C51
 
 FLAG_RCM = 1
 FLAG_SWITCH = 2
@@ -37,11 +41,19 @@ def pack_sensors(high_mv, low_mv, pp_mv, temp_dc, flags, reject_pct, noise_mv, c
 
 
 def unpack_outputs(packet):
-    """Board to world: (duty, flags, red, green, blue), or None for a foreign packet."""
+    """Board to world: (duty, flags, red, green, blue, backlight), or None for a foreign packet."""
     if len(packet) != struct.calcsize(OUTPUTS):
         return None
     fields = struct.unpack(OUTPUTS, packet)
-    return fields[1:6] if fields[0] == OUTPUTS_MAGIC else None
+    return fields[1:7] if fields[0] == OUTPUTS_MAGIC else None
+
+
+def unpack_page(packet):
+    """Board to world: (number, bytes) of one page of the display, or None for another packet."""
+    if len(packet) != struct.calcsize(PAGE):
+        return None
+    magic, page, columns = struct.unpack(PAGE, packet)
+    return (page, columns) if magic == PAGE_MAGIC and page < PAGES else None
 
 
 def unpack_line(packet):

@@ -2,7 +2,8 @@
 
 Entries are tuples: ("pin", number, level) for an output, ("in", number, pull), ("pwm", number,
 freq, duty), ("adc", number, atten), ("uart", keywords), ("timer", id, keywords), ("send", bytes),
-("freq", hz), ("wdt", ms), ("clock", moment), ("reset",).
+("freq", hz), ("wdt", ms), ("clock", moment), ("reset",). Of a display: ("mode", number, mode) of a
+pin that changes its direction, ("spi", id, keywords), ("i2c", id, keywords), ("out", bytes).
 """
 
 log = []
@@ -38,6 +39,9 @@ class Pin:
             self.value(value)
         elif mode == Pin.IN:
             log.append(("in", number, pull))
+
+    def init(self, mode):
+        log.append(("mode", self.number, mode))
 
     def value(self, level=None):
         if level is None:
@@ -131,6 +135,36 @@ class UART:
         buf[:n] = self.received[:n]
         self.received = self.received[n:]
         return n
+
+
+class SPI:
+    """A bus that is written to; ``number`` of the pins instead of the pins in the log."""
+
+    def __init__(self, number, **keywords):
+        for name in ("sck", "mosi"):
+            keywords[name] = keywords[name].number
+        log.append(("spi", number, keywords))
+
+    def write(self, buf):
+        log.append(("out", bytes(buf)))
+
+
+class I2C:
+    """A bus with one device at 0x3C, or none while ``absent``."""
+
+    absent = False
+
+    def __init__(self, number, scl, sda, freq):
+        log.append(("i2c", number, {"scl": scl.number, "sda": sda.number, "freq": freq}))
+
+    def writeto(self, address, buf):
+        if self.absent:
+            raise OSError(19)
+        assert address == 0x3C
+        log.append(("out", bytes(buf)))
+
+    def writevto(self, address, parts):
+        self.writeto(address, b"".join(bytes(part) for part in parts))
 
 
 class WDT:

@@ -115,9 +115,27 @@ function showCharger(state) {
   byId("lock-state").textContent = lock.kind === "none" ? "none" :
     (lock.locked ? "locked" : "open") + " (" + lock.pulses + " pulses)";
   byId("led").style.background = "rgb(" + state.led.join(",") + ")";
+  showDisplay(state.lcd);
   check("second", contactors.second);
   fill("lock", state.locks, lock.kind);
   check("rcm-fitted", state.board.rcm_fitted);
+}
+
+// The display's memory: 8 pages of 128 columns, a byte each, its lowest bit on top.
+function showDisplay(lcd) {
+  const place = byId("lcd");
+  place.style.opacity = 0.5 + lcd.backlight / 510;
+  if (place.dataset.pages === lcd.pages) return;
+  place.dataset.pages = lcd.pages;
+  const bytes = atob(lcd.pages);
+  const context = place.getContext("2d");
+  const image = context.createImageData(128, 64);
+  for (let at = 0; at < 128 * 64; at++) {
+    const row = at >> 7;
+    const dark = bytes.charCodeAt((row >> 3) * 128 + (at & 127)) >> (row & 7) & 1;
+    image.data.set(dark ? [10, 20, 30, 255] : [190, 215, 235, 255], 4 * at);
+  }
+  context.putImageData(image, 0, 0);
 }
 
 function contactor(id, commanded, closed, closings) {
