@@ -78,7 +78,7 @@ def test_a_test_that_hangs_is_ended(run, monkeypatch):
 
 # ---- the whole run ----
 
-FILES = ("tests/system/test_twin.py", "tests/unit/test_a.py", "tests/test_b.py",
+FILES = ("tests/system/test_new_too.py", "tests/unit/test_a.py", "tests/test_b.py",
          "tests/browser/test_page.py", "tests/system/test_scenario.py", "tests/unit/test_d.py",
          "tests/property/test_c.py", "tests/system/test_new.py", "tests/system/test_bus_pty.py",
          "tests/system/test_session.py")
@@ -152,7 +152,7 @@ def test_a_part_that_takes_too_long_is_told_and_fails_the_run(monkeypatch):
         return lines[1]
 
     monkeypatch.setenv("REQUIRE_TESTDATA", "1")
-    assert took(limit).split()[:6] == ["browser", "1", "tests", "4:00", "of", "4"]
+    assert took(limit).split()[:6] == ["browser", "1", "tests", "3:00", "of", "3"]
     assert session.exitstatus == 0
     monkeypatch.delenv("REQUIRE_TESTDATA")
     assert "TOO LONG" in took(limit + 1)
