@@ -18,8 +18,8 @@ from xdist.scheduler import LoadFileScheduling
 SHARING = ("power_cases", "timing", "scenario", "bench", "scenario_plug", "scenario_site",
            "bus_fuzz", "pictures", "twin_metrics")
 # Files in tests/system that run in real time and leave most of it unused.
-PAIRED = ("twin_reference", "twin", "bus_pty", "power_cut", "http_current", "homewizard", "session",
-          "twin_bus", "world", "modbus_tcp", "resolve", "http_plug")
+PAIRED = ("twin_reference", "twin", "bus_pty", "power_cut", "http_current", "homewizard",
+          "session", "twin_bus", "world", "modbus_tcp", "resolve", "http_plug")
 MIN = 60
 BUDGETS = {"side by side": 8 * MIN, "in pairs": 7 * MIN, "browser": 3 * MIN, "system": 8 * MIN}
 TOGETHER = ("side by side", "in pairs")
