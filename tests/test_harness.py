@@ -78,9 +78,10 @@ def test_a_test_that_hangs_is_ended(run, monkeypatch):
 
 # ---- the whole run ----
 
-FILES = ("tests/system/test_twin.py", "tests/unit/test_a.py", "tests/test_b.py",
+FILES = ("tests/system/test_new_too.py", "tests/unit/test_a.py", "tests/test_b.py",
          "tests/browser/test_page.py", "tests/system/test_scenario.py", "tests/unit/test_d.py",
-         "tests/property/test_c.py", "tests/system/test_new.py")
+         "tests/property/test_c.py", "tests/system/test_new.py", "tests/system/test_bus_pty.py",
+         "tests/system/test_session.py")
 
 
 class Process:
@@ -123,14 +124,16 @@ def test_what_runs_in_real_time_has_the_machine_for_itself(number, seed):
     while len(done) < len(tests):
         running = {one: tests[one.running] for one in processes if one.running is not None}
         parts = set(map(whole_run.part, running.values()))
-        assert parts == {"side by side"} or len(running) == 1, running
+        assert parts <= set(whole_run.TOGETHER) or len(running) == 1, running
         shared += len(running) > 1
         over = chance.choice(list(running))
         schedule.mark_test_complete(over, over.given.pop(0))
         done.append(running[over])
     assert sorted(done) == sorted(tests)
-    parts = [whole_run.part(test) for test in done]
-    assert parts == sorted(parts, key=list(whole_run.BUDGETS).index)
+    assert [whole_run.part(test) for test in tests] == sorted(
+        map(whole_run.part, tests), key=list(whole_run.BUDGETS).index)
+    alone = [test for test in done if whole_run.part(test) not in whole_run.TOGETHER]
+    assert done[len(done) - len(alone):] == alone
     assert shared or number == 1
     assert schedule.tests_finished
 
@@ -149,7 +152,7 @@ def test_a_part_that_takes_too_long_is_told_and_fails_the_run(monkeypatch):
         return lines[1]
 
     monkeypatch.setenv("REQUIRE_TESTDATA", "1")
-    assert took(limit).split()[:6] == ["browser", "1", "tests", "4:00", "of", "4"]
+    assert took(limit).split()[:6] == ["browser", "1", "tests", "3:00", "of", "3"]
     assert session.exitstatus == 0
     monkeypatch.delenv("REQUIRE_TESTDATA")
     assert "TOO LONG" in took(limit + 1)

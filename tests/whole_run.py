@@ -1,9 +1,10 @@
 """How the whole of the tests is run: two processes, first side by side, then one file at a time.
 
-Tests on simulated time only want processors, so their files share them. Tests of programs that
-run in real time want a quiet machine, so each of their files has it for itself, afterwards. All is
-one run with one summary; the time each part took is shown beside its budget. A part that takes
-longer makes the run fail where REQUIRE_TESTDATA is set; at home the machine may be a slow one.
+Tests on simulated time only want processors, so their files share them. Programs that run in real
+time want a quiet machine: those that mostly wait are run in pairs, and each of the others has the
+machine for itself, afterwards. All is one run with one summary; the time each part took is shown
+beside its budget. A part that takes longer makes the run fail where REQUIRE_TESTDATA is set; at
+home the machine may be a slow one.
 """
 
 import os
@@ -14,33 +15,42 @@ from xdist.scheduler import LoadFileScheduling
 # Files in tests/system that run nothing in real time and leave nothing in build/; those in
 # tests/unit, tests/property and tests/ never do. What takes long comes first, so that both
 # processes end at about the same time.
-SHARING = ("power_cases", "timing", "scenario", "bench", "scenario_plug", "scenario_site",
-           "bus_fuzz", "pictures", "screens", "twin_metrics")
+SHARING = ("power_cases", "timing", "screens", "scenario", "bench", "scenario_plug",
+           "scenario_site", "bus_fuzz", "pictures", "twin_metrics")
+# Files in tests/system that run in real time and leave most of it unused.
+PAIRED = ("twin_reference", "twin", "bus_pty", "power_cut", "http_current", "homewizard",
+          "session", "twin_bus", "world", "modbus_tcp", "resolve", "http_plug")
 MIN = 60
-BUDGETS = {"side by side": 9 * MIN, "browser": 4 * MIN, "system": 11 * MIN}
+BUDGETS = {"side by side": 8 * MIN, "in pairs": 7 * MIN, "browser": 3 * MIN, "system": 8 * MIN}
+TOGETHER = ("side by side", "in pairs")
 
 
 def part(nodeid):
     """Which part of the run a test belongs to."""
     folder = nodeid.split("/")[1]
-    return folder if folder in BUDGETS and _place(nodeid) == len(SHARING) else "side by side"
+    name = _name(nodeid)
+    if name in PAIRED:
+        return "in pairs"
+    return folder if folder in BUDGETS and name not in SHARING else "side by side"
 
 
-def _place(nodeid):
-    """The place of a test's file in SHARING."""
-    name = nodeid.split("::")[0].removeprefix("tests/system/test_").removesuffix(".py")
-    return SHARING.index(name) if name in SHARING else len(SHARING)
+def _name(nodeid):
+    return nodeid.split("::")[0].removeprefix("tests/system/test_").removesuffix(".py")
 
 
 def _order(item):
-    return list(BUDGETS).index(part(item.nodeid)), _place(item.nodeid)
+    """What takes long comes first in its part."""
+    name = _name(item.nodeid)
+    places = PAIRED if name in PAIRED else SHARING
+    return (list(BUDGETS).index(part(item.nodeid)),
+            places.index(name) if name in places else len(places))
 
 
 class Schedule(LoadFileScheduling):
     """Files side by side as long as they may be; the rest is for the process that is left."""
 
     def _reschedule(self, node):
-        if not self.workqueue or part(next(iter(self.workqueue))) == "side by side":
+        if not self.workqueue or part(next(iter(self.workqueue))) in TOGETHER:
             super()._reschedule(node)
             return
         # A process keeps its last test until it is given more or told that there is none.
