@@ -19,7 +19,7 @@ CLOCK_S = 1_790_000_000
 
 
 class FakePanel:
-    """A display whose pixel (x, y) is set where ``(x * y + x + 2 * y) % 7 == 0``, and its buttons."""
+    """Buttons, and a display whose pixel (x, y) is set where (x * y + x + 2 * y) % 7 is 0."""
 
     def __init__(self):
         self.pressed = 0
