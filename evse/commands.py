@@ -42,12 +42,17 @@ _BACKLIGHT_MAX = const(720)  # a day
 
 def rare(name):
     """Import the module ``name`` of evse for once: only the caller will keep it."""
+    module = __import__("evse." + name, None, None, ("evse",))
+    drop(name)
+    return module
+
+
+def drop(name):
+    """Forget the module ``name`` of evse: only those who hold it will keep it."""
     name = "evse." + name
     package, _, last = name.rpartition(".")
-    module = __import__(name, None, None, (last,))
     del sys.modules[name]
     delattr(sys.modules[package], last)
-    return module
 
 
 class Commands:

@@ -9,7 +9,7 @@ import sys
 
 from micropython import const
 
-import evse.bus
+from evse.commands import rare
 
 FINDINGS_MAX = const(24)
 _NOTES_MAX = const(12)
@@ -52,32 +52,18 @@ class Stopped(Exception):
     """The examination cannot go on; ``findings`` has what came out of it so far."""
 
 
-def load(name):
-    """Load one of the doctor's parts; only the caller will keep it."""
-    module = __import__("evse.bus." + name, None, None, ("evse",))
-    drop(name)
-    return module
-
-
-def drop(name):
-    """Forget a module of this package."""
-    del sys.modules["evse.bus." + name]
-    delattr(evse.bus, name)
-
-
 class Doctor:
     """One examination, "bus" or "phases", and what came of it.
 
-    ``link`` and ``port`` are the bus, ``slaves`` those of the Master, for their counters.
+    ``link`` and ``port`` are the bus.
     ``state`` is "running", "done", "stopped" or "failed", ``percent`` how much of it is over.
     ``findings`` are tuples (code, where, detail): a place in words, and what the text is told.
     """
 
-    def __init__(self, link, port, core, slaves, now, sleep_ms=asyncio.sleep_ms, kind="bus"):
+    def __init__(self, link, port, core, now, sleep_ms=asyncio.sleep_ms, kind="bus"):
         self.link = link
         self.port = port
         self.core = core
-        self.slaves = slaves
         self.now = now
         self.sleep_ms = sleep_ms
         self.kind = kind
@@ -88,7 +74,7 @@ class Doctor:
     async def run(self):
         """Examine; raises nothing but CancelledError, which stops it."""
         try:
-            await load("doctor_" + self.kind).examine(self)
+            await rare("bus.doctor_" + self.kind).examine(self)
             self.percent = 100
             self.state = "done"
         except Stopped:
@@ -100,7 +86,7 @@ class Doctor:
             self.state = "failed"
             sys.print_exception(problem)
         finally:
-            self.link = self.port = self.slaves = None
+            self.link = self.port = None
 
     def find(self, code, where, detail=""):
         """Keep one finding; of too many the last are dropped, notes first."""

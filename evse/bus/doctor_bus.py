@@ -10,9 +10,10 @@ from umodbus import functions
 from evse import ticks
 from evse.bus import doctor as codes
 from evse.bus import identify, meters, rtu
-from evse.bus.doctor import Stopped, drop, load
+from evse.bus.doctor import Stopped
 from evse.bus.identify import BOX, DAMAGED, GOOD, REFUSED, SENSORBOX, SILENCE, STATUS, place
 from evse.bus.master import BadSample
+from evse.commands import drop, rare
 
 _ASKED = const(20)
 _ASKED_BOX = const(6)
@@ -24,8 +25,6 @@ _AFTER_MS = const(40)
 _POLL_MS = const(10)
 _NODES = const(8)  # addresses 2 to 8 are those of nodes 1 to 7
 _EV_METER = functions.read_input_registers(0x0108, 2)
-_ROLES = (("mains", "mains_met", "mains_adr"), ("circuit", "circt_met", "circt_adr"),
-          ("ev", "ev_meter", "ev_adr"))
 
 
 async def examine(doctor):
@@ -35,7 +34,7 @@ async def examine(doctor):
         await one.run()
     finally:
         doctor.link.configure(rtu.BAUD, None)
-        drop("identify")
+        drop("bus.identify")
 
 
 class Tally:
@@ -104,7 +103,7 @@ class Examination:
         self._nodes = []  # addresses of nodes of this Master
         self._tallies = []
         settings = self._core.settings
-        for name, kind, address in _ROLES:
+        for name, kind, address in meters.ROLES:
             kind = settings.get(kind)
             box = kind == "Sensorbox"
             entry = None if box else meters.entry_of(kind, settings)
@@ -117,7 +116,7 @@ class Examination:
         doctor = self._doctor
         core = self._core
         self._check_addresses()
-        await load("doctor_ear").listen(doctor)
+        await rare("bus.doctor_ear").listen(doctor)
         if core.node or doctor.found(codes.OTHER_MASTER):
             return  # who is not alone on the wire cannot ask: others' answers would be taken
         for one in self._expected:
@@ -127,7 +126,7 @@ class Examination:
             await self._ask_nodes()
         for one in self._tallies:
             one.judge(doctor, self._tallies)
-        await load("doctor_scan").Search(doctor, self, self._expected, self._nodes).run()
+        await rare("bus.doctor_scan").Search(doctor, self, self._expected, self._nodes).run()
 
     # ---- asking ----
 

@@ -27,7 +27,6 @@ def place(address):
     return "address %d" % address
 
 
-
 def live(block, data):
     """Return how many phases have a voltage by ``block``; 0 when L1 has none or nothing fits."""
     count = 0

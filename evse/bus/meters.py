@@ -29,6 +29,9 @@ from umodbus import functions
 
 from evse.bus.master import BadSample, Device
 
+# What a meter measures, and the settings that say which one and at which address.
+ROLES = (("mains", "mains_met", "mains_adr"), ("circuit", "circt_met", "circt_adr"),
+         ("ev", "ev_meter", "ev_adr"))
 TABLE = __file__.rsplit("/", 1)[0] + "/meters.json"
 AMPS_MAX_DA = 9999
 WATTS_MAX = 1_000_000
@@ -164,11 +167,6 @@ class Block:
         """Offsets of the values in registers."""
         form = self._form
         return bytes(form[_AT:_AT + form[_COUNT]])
-
-    @property
-    def exp(self):
-        """Exponent of the values."""
-        return self._form[_EXP]
 
     @property
     def watts(self):

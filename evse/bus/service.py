@@ -17,9 +17,6 @@ _ALONE_MS = const(1000)
 _CYCLE_MS = const(2000)  # with nodes: what the reference does, and old nodes expect
 _MASTER = const(1)
 _REST_MS = const(100)
-_ROLES = (("mains", "mains_met", "mains_adr"), ("circuit", "circt_met", "circt_adr"),
-          ("ev", "ev_meter", "ev_adr"))
-_FOLLOWED = ("mains_met", "mains_adr", "circt_met", "circt_adr", "ev_meter", "ev_adr")
 
 
 class Bus:
@@ -78,8 +75,7 @@ class Bus:
             return None
         from evse.bus.doctor import Doctor
         core = self._core
-        core.doctor = Doctor(self._link, self._port, core, getattr(self.role, "slaves", ()),
-                             self._now, self._sleep_ms, kind)
+        core.doctor = Doctor(self._link, self._port, core, self._now, self._sleep_ms, kind)
         return asyncio.create_task(core.doctor.run())
 
     def _follow(self):
@@ -90,7 +86,7 @@ class Bus:
             return
         settings = core.settings
         shape = tuple(settings.get(key) for key in settings.keys("em_")) + (core.joined,) + tuple(
-            settings.get(key) for key in _FOLLOWED)
+            settings.get(key) for role in meters.ROLES for key in role[1:])
         if shape == self._shape:
             self._configured = configured
             return
@@ -112,7 +108,7 @@ class Bus:
         master = Master(self._link, self._now, self._sleep_ms)
         sharing = core.joined == _MASTER
         period_ms = _CYCLE_MS if sharing else _ALONE_MS
-        for role, kind, address in _ROLES:
+        for role, kind, address in meters.ROLES:
             name = settings.get(kind)
             device = self._device(role, name, settings.get(address))
             if device:

@@ -21,6 +21,7 @@ def test_each_device_with_its_answers(twin, open_page):
         ["11", " s ago", " ms", "none"])
     expect(row(page, "Circuit meter").locator("td")).to_contain_text(
         ["40", "never", "\u2013", "100 %"])
+    expect(row(page, "Car's meter")).to_contain_text(" s ago")
     one.world("ev_meter", on=False)
     expect(row(page, "Car's meter")).to_contain_text("lost", timeout=30_000)
     expect(row(page, "Car's meter")).to_have_class("lost")

@@ -28,7 +28,7 @@ class Sleepy(Meter):
 def examine(line, it=None, kind="bus", **settings):
     """Examine a line; returns the Doctor."""
     it = it or core(**settings)
-    doctor = Doctor(Link(line, line.now, line.sleep_ms), line, it, (), line.now, line.sleep_ms,
+    doctor = Doctor(Link(line, line.now, line.sleep_ms), line, it, line.now, line.sleep_ms,
                     kind)
     begin = line.clock
     run(doctor.run())
@@ -324,7 +324,7 @@ def test_what_breaks_puts_the_line_back():
 def test_stopping_puts_the_line_back():
     import asyncio
     line = Line(Meter("ABB", 12))
-    doctor = Doctor(Link(line, line.now, line.sleep_ms), line, core(**BOTH), (), line.now,
+    doctor = Doctor(Link(line, line.now, line.sleep_ms), line, core(**BOTH), line.now,
                     line.sleep_ms, "bus")
     steps = doctor.run()
 
@@ -350,7 +350,7 @@ def test_its_modules_go_when_it_is_done():
 
 
 def test_findings_are_bounded_and_said_in_words():
-    doctor = Doctor(None, None, None, (), None, None, "bus")
+    doctor = Doctor(None, None, None, None, None, "bus")
     for number in range(40):
         doctor.find(codes.FOUND, "address %d" % number, "ABB")
     for number in range(40):
@@ -365,7 +365,7 @@ def test_findings_are_bounded_and_said_in_words():
 
 
 def test_every_code_has_words():
-    doctor = Doctor(None, None, None, (), None, None, "bus")
+    doctor = Doctor(None, None, None, None, None, "bus")
     known = [value for name, value in vars_of(codes) if name != "FINDINGS_MAX"]
     assert len(known) > 25
     for code in known:

@@ -86,7 +86,7 @@ STRAIGHT = ((1, 1, 1), ALL)
 def examine(house):
     """Examine; returns the Doctor. What was set by hand is as before, and was never more."""
     before = house.core.override_da
-    doctor = Doctor(None, None, house.core, (), house.now, house.sleep_ms, "phases")
+    doctor = Doctor(None, None, house.core, house.now, house.sleep_ms, "phases")
     run(doctor.run())
     assert house.core.override_da == before
     for da in house.overrides:
@@ -220,7 +220,7 @@ def test_a_new_min_or_max_does_not_leave_the_limit_behind():
                 it.override_da = clamped  # as core.configure does
                 it.charger.c1 = False
 
-        doctor = Doctor(None, None, it, (), house.now, meddling, "phases")
+        doctor = Doctor(None, None, it, house.now, meddling, "phases")
         run(doctor.run())
         assert doctor.state == "failed" and it.override_da == after, (key, it.override_da)
 
@@ -234,7 +234,7 @@ def test_what_somebody_sets_meanwhile_stays():
         if house.overrides and house.core.override_da == 60:
             house.core.override_da = 100
 
-    doctor = Doctor(None, None, house.core, (), house.now, meddling, "phases")
+    doctor = Doctor(None, None, house.core, house.now, meddling, "phases")
     run(doctor.run())
     assert doctor.state == "failed" and house.core.override_da == 100
 

@@ -277,7 +277,7 @@ def test_the_doctor_and_the_registers():
     bench = Bench()
     assert bench.status.doctor() == ("", "idle", 0)
     assert list(bench.status.doctor_rows()) == []
-    bench.core.doctor = doctor = Doctor(None, None, bench.core, (), None, None, "bus")
+    bench.core.doctor = doctor = Doctor(None, None, bench.core, None, None, "bus")
     doctor.find(codes.SAME_ADDRESS, "mains, ev", 12)
     doctor.percent = 40
     assert bench.status.doctor() == ("bus", "running", 40)
