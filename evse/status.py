@@ -156,7 +156,7 @@ class Status:
         now = core.now
         member = core.member
         self.solar_left_s = member.sun_s if member else regulator.sun.left_s(0)
-        self.capacity_left_s = 0
+        self.capacity_left_s = 0 if member else regulator.lowering.left_s(0, now)
         age = readings.age(sources.BATTERY, now)
         self.battery_age_ms = age
         self.battery_da = readings.amps[sources.BATTERY][0] if age >= 0 else 0

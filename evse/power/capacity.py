@@ -16,7 +16,7 @@ from array import array
 from micropython import const
 
 from evse import reasons
-from evse.power.views import NO_LIMIT
+from evse.power.views import NO_LIMIT, NOT_NOW_S
 
 DISABLED = const(0)
 FIXED = const(1)
@@ -42,7 +42,6 @@ _RESERVE_W = const(212)
 _TOO_LATE_S = const(60)
 # The longest time for which MIN may go on although it cannot do so to the end of the quarter.
 _STRETCH_S = const(60)
-_NOT_NOW_S = const(3600)
 # What no house draws; a greater value is a broken answer.
 _MOST_W = const(400_000)
 _MOST_WS = const(360_000_000)
@@ -238,6 +237,6 @@ class Capacity:
             bears_s = (rest - house * left) // self.min_w
             self._short_s = self._short_s + seconds if bears_s < left else 0
             if self._short_s <= max(soon, min((bears_s - soon) // 2, _STRETCH_S)):
-                self.stop_after_s = _NOT_NOW_S
+                self.stop_after_s = NOT_NOW_S
         else:
             self._short_s = 0

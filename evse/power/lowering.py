@@ -6,6 +6,7 @@ from micropython import const
 
 from evse import reasons, ticks
 from evse.power.draws import ASK_DA, EVSES, USED_DA
+from evse.power.views import NOT_NOW_S
 
 # From here an overload counts as one to be patient after.
 _EPISODE_DA = const(10)
@@ -49,6 +50,17 @@ class Lowering:
                 fleet.grant(i, fleet.target[i], limit, limit, now)
             else:
                 fleet.stop(i, reasons.LIMIT_SHORTAGE, limit, now)
+
+    def left_s(self, i, now):
+        """Seconds until EVSE ``i`` is stopped for the capacity if nothing changes, 0 if it is not.
+
+        At least 1 where that is due: it is stopped by a sample only.
+        """
+        wait_s = self._params.capacity_stop_s
+        if not (0 < wait_s < NOT_NOW_S and self._strikes[i]
+                and self._rooms.only_capacity(self._fleet.mask[i])):
+            return 0
+        return max(1, wait_s - ticks.diff(now, self._since[i]) // 1000)
 
     def begin(self, mains, circuit):
         """Compare a fresh sample with the limits; returns how many ``each`` has to look at.

@@ -46,7 +46,7 @@ class Regulator:
         self._fleet = fleet = Fleet(allocate, record, number)
         self._rooms = Rooms(allocate, readings, params)
         self._sunshine = Sunshine(allocate, readings, fleet, params, record)
-        self._lowering = Lowering(allocate, fleet, self._rooms, params)
+        self.lowering = Lowering(allocate, fleet, self._rooms, params)
         self._raising = Raising(allocate, fleet, self._rooms, self._sunshine)
         self.sun = self._sunshine.sun
         self.free_da = self._sunshine.free_da
@@ -96,7 +96,7 @@ class Regulator:
         """
         fleet = self._fleet
         draws = fleet.draws
-        lowering = self._lowering
+        lowering = self.lowering
         raising = self._raising
         number = len(fleet.views)
         while True:

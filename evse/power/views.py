@@ -17,6 +17,8 @@ SOLAR_FIRST = const(3)
 
 # A ceiling this high is none; eight of them, a limit and a current still fit 32 bits.
 NO_LIMIT = const(0x7FFFFFF)
+# Longer than any ``capacity_stop_s`` that a person may set.
+NOT_NOW_S = const(3601)
 
 
 class Params:

@@ -6,7 +6,7 @@ from evse import reasons, ticks
 from evse.power import allocate
 from evse.power.readings import EV, MAINS, Readings
 from evse.power.regulator import Regulator
-from evse.power.views import NO_LIMIT, NORMAL, SMART
+from evse.power.views import NO_LIMIT, NORMAL, NOT_NOW_S, SMART
 
 MIN = 60
 MAX = 160
@@ -214,6 +214,40 @@ def test_the_first_overload_sample_lowers_by_what_is_missing():
     desk = Desk()
     desk.charge(50, 160)
     assert desk.sample(300) == 110 and desk.why == both(reasons.LIMIT_MAINS)
+
+
+def above_the_capacity(wait_s, seconds):
+    """A desk whose car is at MIN and 3 A above the capacity for about so long, not yet stopped."""
+    desk = Desk()
+    desk.params.capacity_sum_da = 200
+    desk.params.capacity_stop_s = wait_s
+    desk.charge(20, 160)
+    for _ in range(seconds):
+        desk.sample(230, 1000)
+    assert desk.grant == MIN
+    return desk
+
+
+def test_how_long_the_capacity_may_still_be_exceeded_at_min_is_told():
+    desk = above_the_capacity(300, 60)
+    left_s = desk.regulator.lowering.left_s
+    left = left_s(0, desk.now)
+    assert 240 < left < 300
+    while left > 1:
+        assert desk.sample(230, 1000) == MIN
+        left -= 1
+        assert left_s(0, desk.now) == left
+    assert desk.sample(230, 1000) == 0
+    assert desk.why == (reasons.LIMIT_SHORTAGE, reasons.LIMIT_CAPACITY)
+    assert left_s(0, desk.now) == 0
+
+
+def test_nobody_is_told_of_a_stop_that_is_not_to_come():
+    desk = above_the_capacity(NOT_NOW_S, 60)
+    assert desk.regulator.lowering.left_s(0, desk.now) == 0
+    desk = above_the_capacity(300, 60)
+    desk.sample(80)
+    assert desk.regulator.lowering.left_s(0, desk.now) == 0
 
 
 def test_what_is_on_its_way_is_not_asked_for_again_but_more_is():
