@@ -3,12 +3,10 @@
 A command is carried out or refused with a reason; a refused one changes nothing.
 """
 
-import sys
-
 from micropython import const
 
 from evse import reasons
-from evse.cards import check as check_card
+from evse.people import People
 from evse.power import readings as sources
 from evse.settings import LEVEL, Refused
 
@@ -32,57 +30,30 @@ _BATTERY_VALID_MS = const(60_000)
 _MOST_INTERVALS = const(24)
 _MOST_W = const(32_000)
 _EXAMINATIONS = ("bus", "phases", "stop")
-_COLOURS = ("off", "normal", "smart", "solar", "custom")
-_CHANGES = ("add", "remove", "clear", "load")
-_LEARN, _DELETE = const(3), const(4)  # values of the setting rfid
-_HANDS = ("LCD", "installer", "switch", "card")  # they stand at the charger
-_BUTTONS = ("left", "middle", "right")
-_BACKLIGHT_MAX = const(720)  # a day
 
 
-def rare(name):
-    """Import the module ``name`` of evse for once: only the caller will keep it."""
-    module = __import__("evse." + name, None, None, ("evse",))
-    drop(name)
-    return module
-
-
-def drop(name):
-    """Forget the module ``name`` of evse: only those who hold it will keep it."""
-    name = "evse." + name
-    package, _, last = name.rpartition(".")
-    del sys.modules[name]
-    delattr(sys.modules[package], last)
-
-
-class Commands:
+class Commands(People):
     """Call it with (name, value, source). ``source`` says who speaks: "LCD", "REST", "MQTT",
     "bus", "installer", "switch", "card", "HomeWizard", or "PIN" (from afar by whoever has given
     the LCD's PIN, which opens the buttons and no other command).
 
-    "mode" (name or number); "access" ("Off", "On", "Pause"); "override" (dA, 0 ends it); "set"
-    (key, value); "fault" ("reset"); "reading" ("mains", "ev" or "circuit", L1, L2, L3 in dA, W, Wh
-    in, Wh out; None for what is not known); "battery" (dA, charging positive); "intervals" (pairs
-    of minute of the day and W); "swipe" (the card's 12 or 14 hex digits); "cards" (("add", hex,
-    name), ("remove", hex), ("clear",), ("load", lines)); "timer" ((mode, start, stop, repeat) or
-    None); "clock" (Unix seconds); "custom" (bool); "colour" ((name, R, G, B)); "phases" (1 or 3);
-    "pwm" (-1..1024); "ev_state" (a dict); "doctor" ("bus", "phases", "stop"); "button" ((name,
-    down) of "left", "middle", "right"); "backlight" (how often 120 s, 0 for off).
+    "mode" (name or number; switches access on, or off); "access" ("Off", "On", "Pause");
+    "override" (dA, 0 ends it); "set" (key, value; a mode set so leaves access as it is); "fault"
+    ("reset"); "reading" ("mains", "ev" or "circuit", L1, L2, L3 in dA, W, Wh in, Wh out; None for
+    what is not known); "battery" (dA, charging positive); "intervals" (pairs of minute of the day
+    and W); "reader" ("Learn" or "Delete" until None); "swipe" (the card's 12 or 14 hex digits);
+    "cards" (("add", hex, name), ("remove", hex), ("clear",), ("load", lines)); "timer" ((mode,
+    start, stop, repeat) or None); "clock" (Unix seconds); "custom" (bool); "colour" ((name, R, G,
+    B)); "phases" (1 or 3); "pwm" (-1..1024); "ev_state" (a dict); "doctor" ("bus", "phases",
+    "stop"); "button" ((name, down) of "left", "middle", "right"); "backlight" (how often 120 s, 0
+    for off).
     """
-
-    def __init__(self, core):
-        self._core = core
 
     def __call__(self, name, value, source):
         handler = getattr(self, "do_" + name, None) if type(name) is str else None
         if handler is None:
             raise Refused("no command is called %s" % name, "name")
         handler(value, source)
-
-    def _install(self, what, source):
-        """Refuse what only the installer may do to whoever is neither here nor trusted."""
-        if source not in _HANDS and self._core.settings.get("trust_lan") != "Enabled":
-            raise Refused("%s can only be done at the charger or by the installer" % what, what)
 
     # ---- charging ----
 
@@ -170,8 +141,9 @@ class Commands:
         self._install("fault", source)  # who resets a trip should have looked at the charger
         if value != "reset":
             raise Refused("the only thing to do with a fault is to reset it", "fault", ["reset"])
-        if not self._core.reset_fault():
-            raise Refused("the residual current is still there", "fault")
+        problem = self._core.reset_fault()
+        if problem:
+            raise Refused(problem, "fault")
 
     def do_reading(self, value, source):
         core = self._core
@@ -250,10 +222,13 @@ class Commands:
         core = self._core
         if core.settings.spec(key)[LEVEL] == "install":
             self._install(key, source)
-        if key == "mode":
-            self.do_mode(wanted, source)
-            return
         wanted = core.settings.check(key, wanted)
+        if key == "mode":
+            # As a setting it starts and stops nobody; a delayed start was for the mode of then.
+            self._check_mode(wanted)
+            core.override_da = 0
+            if source != "bus":
+                self._drop_timer()
         if key == "tz":
             self._check_zone(wanted)
         if key == "rfid" and wanted == "DeleteAll":
@@ -313,89 +288,3 @@ class Commands:
         if type(value) is not int or not 1_750_000_000 <= value < 4_000_000_000:
             raise Refused("the clock takes Unix seconds", "clock")
         core.new_clock_s = value
-
-    # ---- people ----
-
-    def do_custom(self, value, source):
-        self._install("custom", source)
-        if type(value) is not bool:
-            raise Refused("custom is true or false", "custom")
-        self._core.custom = value
-
-    def do_colour(self, value, source):
-        self._install("colour", source)
-        name = value[0] if type(value) in (tuple, list) and len(value) == 4 else None
-        if name not in _COLOURS:
-            raise Refused("a colour is its name and R, G, B", "colour", list(_COLOURS))
-        rgb = 0
-        for part in value[1:]:
-            if type(part) is not int or not 0 <= part <= 255:
-                raise Refused("R, G and B are 0 to 255", "colour", [0, 255])
-            rgb = rgb << 8 | part
-        self._core.palette[_COLOURS.index(name)] = rgb
-
-    def _panel(self, what):
-        panel = self._core.panel
-        if not panel or not panel.screen():
-            raise Refused("there is no display", what)
-        return panel
-
-    def do_button(self, value, source):
-        core = self._core
-        panel = self._panel("button")
-        if (type(value) not in (tuple, list) or len(value) != 2 or value[0] not in _BUTTONS
-                or type(value[1]) is not bool):
-            raise Refused("button takes left, middle or right, and whether it is down", "button",
-                          list(_BUTTONS))
-        name, down = value
-        if source != "PIN":
-            self._install("button", source)
-        if down and core.settings.get("lcd_lock") == "Enabled":
-            raise Refused("the buttons are locked", "lcd_lock")
-        panel.press(1 << _BUTTONS.index(name), down)
-
-    def do_backlight(self, value, source):
-        self._install("backlight", source)
-        panel = self._panel("backlight")
-        if type(value) is not int or not 0 <= value <= _BACKLIGHT_MAX:
-            raise Refused("backlight is 0 or how often 120 s", "backlight", [0, _BACKLIGHT_MAX])
-        panel.light(value)
-
-    def do_swipe(self, value, source):
-        self._install("swipe", source)
-        core = self._core
-        if not core.rfid:
-            raise Refused("RFID reader not enabled", "rfid")
-        card = check_card(value)
-        core.rfid_last = card
-        if core.rfid in (_LEARN, _DELETE):
-            core.rfid_status = self._change(
-                "add" if core.rfid == _LEARN else "remove", (card,))
-            core.record(reasons.CARD_READ, core.rfid_status)
-            return
-        try:
-            known = core.cards.find(card)
-        except OSError:
-            raise Refused("the cards cannot be read", "cards")
-        core.rfid_status = core.access.swipe(core.rfid, card, known)
-        core.apply_access()
-
-    def do_cards(self, value, source):
-        self._install("cards", source)
-        if type(value) not in (tuple, list) or not value or value[0] not in _CHANGES:
-            raise Refused("cards takes one of " + ", ".join(_CHANGES), "cards", list(_CHANGES))
-        self._core.rfid_status = self._change(value[0], tuple(value[1:]))
-
-    def _change(self, what, arguments):
-        """Change the stored cards; returns the status clients know."""
-        core = self._core
-        if core.charger.c1:
-            raise Refused("cards can be changed when nothing charges", "cards")
-        try:
-            status = getattr(rare("cards_admin"), what)(core.cards, *arguments) or 0
-        except OSError:
-            raise Refused("the cards could not be written", "cards")
-        except TypeError:
-            raise Refused("%s takes other values" % what, "cards")
-        core.record(reasons.CARDS_CHANGED, core.cards.count)
-        return status

@@ -38,7 +38,7 @@ class Core(Current):
     of day that somebody told, 0 for none. ``palette`` are the LED's colours, 0xRRGGBB.
     ``configured`` counts how often settings were handed on. ``examine`` is what the bus doctor is
     to do next, ``doctor`` the one that runs or ran last. ``delay_s`` is left of the start delay.
-    ``panel`` is set by who has one.
+    ``panel`` is set by who has one. ``reader`` goes before the setting rfid, 0 does not.
     """
 
     def __init__(self, settings, journal, allocate, now, start_delay_s=0):
@@ -56,6 +56,7 @@ class Core(Current):
         self.session_number = 0
         self.timer = None  # loaded once a start or stop is set
         self.zone = None
+        self.reader = 0
         self.supervisor = None  # loaded with an EV meter that sees only the car
         self.mains_wh = self.mains_out_wh = self.ev_w = self.ev_wh = -1
         self.serial = 0
@@ -322,7 +323,7 @@ class Core(Current):
         self.rcm_enabled = settings.get("rcmon") == "Enabled"
         if not self.rcm_enabled:
             self.fault(faults.RCM_MISSING, False)
-        self.rfid = settings.index("rfid")
+        self.rfid = self.reader or settings.index("rfid")
         charger.min_da = low = self.regulator.params.min_da
         charger.max_da = high = settings.get("max") * 10
         if self.override_da:  # what is below a new MIN would be no permission at all
@@ -357,13 +358,18 @@ class Core(Current):
             self.supervisor = Supervisor(self.record)
 
     def reset_fault(self):
-        """Clear what a person must clear; False while a residual current is still there."""
+        """Clear what a person must clear; returns why not all of it could be, or ""."""
         if self._rcm:
-            return False
-        self.fault(faults.RCM_TRIPPED | faults.WELDED, False)
+            return "the residual current is still there"
+        self.fault(faults.RCM_TRIPPED, False)
         if self.supervisor:
+            if (not self.charger.c1 and self.readings.fresh(sources.EV, self.now)
+                    and self.supervisor.flows(self.readings.amps[sources.EV])):
+                # Closed, it could not be told from a sound one: the alarm would be gone for good.
+                return "current still flows through the open contactor"
             self.supervisor.reset()
-        return True
+        self.fault(faults.WELDED, False)
+        return ""
 
     def fault(self, bits, on):
         """Raise or clear ``bits`` of the faults; what changes is journalled."""

@@ -236,7 +236,8 @@ class Settings:
             self._values[key] = value
             self._touch(key)
             self.changes = self.changes + 1 & 0x3FFFFFFF
-            self._record(reasons.SETTING, self._index(key), value if type(value) is int else 0)
+            shown = value if type(value) is int and key != "lcd_pin" else 0  # anybody may read it
+            self._record(reasons.SETTING, self._index(key), shown)
 
     def remember(self, key, value):
         """Keep one of ``states``; it reaches the file by ``save``."""

@@ -7,10 +7,11 @@ from micropython import const
 from evse import reasons
 from evse.charging import faults, states
 from evse.charging.pilot import FULL, LEVEL_A
-from evse.commands import MODE_IDS, OFF, PAUSE, rare
+from evse.commands import MODE_IDS, OFF, PAUSE
 from evse.current import SETTING_MODES
 from evse.power import readings as sources
 from evse.power.views import NO_LIMIT, SOLAR
+from evse.rare import rare
 from evse.settings import KIND
 
 _EV_STATE = ("initial_soc", "remaining_soc", "full_soc", "computed_soc", "energy_capacity",
@@ -28,21 +29,21 @@ class Status:
     contactor 1 commanded closed). ``access`` (0 off, 1 on, 2 pause), ``mode`` (Off, Normal, Smart,
     Solar or Pause), ``mode_id`` (REST's number of it), ``setting_mode_id`` (0 Normal, 1 Smart, 2
     Solar). ``error_id``, ``error_name``: as clients know them, 0 and "None" for none;
-    ``fault_name``: the same with our own faults, ``faults`` their bits. ``reason``,
-    ``reason_text``: why it charges or does not. ``grant_da`` (allotted), ``offered_da`` (by the
+    ``fault_name``: the same with our own faults, ``faults`` their bits. ``reason``:
+    why it charges or does not. ``grant_da`` (allotted), ``offered_da`` (by the
     pilot now, 0 for none), ``override_da`` (set by hand, 0 for none), ``limit``, ``limit_name``
     (what sets the current). ``mains_fresh``, ``mains_age_ms``, ``ev_age_ms`` (-1 without a
     sample), ``mains_wh``, ``mains_out_wh`` (fed in), ``ev_w``, ``ev_wh`` (-1 when unknown).
     ``temp`` (degrees C), ``pwm1024`` (duty as clients know it), ``uptime_s``, ``clock_s`` (0 while
     unknown).
 
-    ``timer_mode``, ``timer_start``, ``timer_stop`` (0 for none), ``timer_repeat``,
-    ``timer_words`` (the next event). ``session_number``, ``session_wh``, ``session_solar_wh``,
+    ``timer_mode``, ``timer_start``, ``timer_stop`` (0 for none), ``timer_repeat``.
+    ``session_number``, ``session_wh``, ``session_solar_wh``,
     ``session_s`` (charging), ``session_card``, ``session_estimated``: the last or running one.
     ``rfid_status`` (0 to 7), ``rfid_last`` (hex), ``custom``, ``palette`` (0xRRGGBB of off,
     normal, smart, solar, custom), ``c2_option`` (0 to 4), ``phases`` (0 as wired), ``c1_count``,
     ``c2_count`` (closings), ``lock_state`` ("" without a lock), ``woke`` (step that woke the car,
-    -1), ``ev_state`` (what is known of the car, by the names clients know; None without a modem).
+    -1).
 
     ``solar_left_s`` (until it stops for want of sun, 0 while it need not), ``battery_da`` (home
     battery, charging positive; 0 without a valid value), ``battery_age_ms`` (-1 without),
@@ -75,10 +76,13 @@ class Status:
 
     def refresh(self):
         """Take all facts anew."""
+        self.refresh_charging()
+        self.refresh_power()
+
+    def refresh_charging(self):
+        """Take anew what concerns car, charger and people."""
         core = self._core
         charger = core.charger
-        regulator = core.regulator
-        readings = core.readings
         waiting = charger.faults & faults.LESS_6A
         errors = charger.faults & ~faults.LESS_6A
         self.faults = charger.faults
@@ -99,22 +103,7 @@ class Status:
         self.error_id = faults.legacy_id(errors)
         self.error_name = faults.legacy_text(errors)
         self.fault_name = faults.name(errors)
-        timer = core.timer
-        self.timer_words = timer.words(core.clock_s) if timer else ""
         self.reason = charger.reason
-        self.reason_text = self._why(charger.reason)
-        self.grant_da = regulator.grant_da[0]
-        self.offered_da = charger.offered_da
-        self.override_da = core.override_da
-        self.limit = regulator.grant_limit[0]
-        self.limit_name = reasons.text(self.limit)
-        self.mains_fresh = readings.fresh(sources.MAINS, core.now)
-        self.mains_age_ms = readings.age(sources.MAINS, core.now)
-        self.mains_wh = core.mains_wh
-        self.mains_out_wh = core.mains_out_wh
-        self.ev_age_ms = readings.age(sources.EV, core.now)
-        self.ev_w = core.ev_w
-        self.ev_wh = core.ev_wh
         self.temp = core.temperature_dc // 10
         self.pwm1024 = (charger.duty + 32) * 1024 // FULL
         self.uptime_s = core.journal.uptime_s
@@ -139,9 +128,6 @@ class Status:
         self.c1_count = contactors.c1_count
         self.c2_count = contactors.c2_count
         self.woke = charger.woke
-        modem = charger.modem
-        self.ev_state = modem and {key: getattr(modem, key) for key in _EV_STATE}
-        self._take_power(regulator, readings)
         self.delay_s = core.delay_s
         panel = core.panel
         self.backlight_s = panel.lit_s if panel else 0
@@ -150,10 +136,24 @@ class Status:
         self.lock_state = ("" if not lock or not lock.kind else "moving" if lock.moving else
                            "locked" if lock.locked else "unlocked")
 
-    def _take_power(self, regulator, readings):
-        """What concerns the sun, the battery, the circuit and the phases."""
+    def refresh_power(self):
+        """Take anew what concerns currents, their limits, the sun and the phases."""
         core = self._core
         now = core.now
+        regulator = core.regulator
+        readings = core.readings
+        self.grant_da = regulator.grant_da[0]
+        self.offered_da = core.charger.offered_da
+        self.override_da = core.override_da
+        self.limit = regulator.grant_limit[0]
+        self.limit_name = reasons.text(self.limit)
+        self.mains_fresh = readings.fresh(sources.MAINS, now)
+        self.mains_age_ms = readings.age(sources.MAINS, now)
+        self.mains_wh = core.mains_wh
+        self.mains_out_wh = core.mains_out_wh
+        self.ev_age_ms = readings.age(sources.EV, now)
+        self.ev_w = core.ev_w
+        self.ev_wh = core.ev_wh
         member = core.member
         self.solar_left_s = member.sun_s if member else regulator.sun.left_s(0)
         self.capacity_left_s = 0 if member else regulator.lowering.left_s(0, now)
@@ -168,17 +168,32 @@ class Status:
         self.phases_used = regulator.uses[0]
         self.relay_open = core.relay_open
 
-    def _why(self, reason):
+    def reason_text(self):
         """The reason in words, a fault by its name."""
+        reason = self.reason
         text = reasons.text(reason)
         if reason == reasons.FAULT:
             return "%s: %s" % (text, faults.name(self.faults & faults.BLOCKING))
-        return self.timer_words if reason == reasons.TIMER_WAITS else text
+        return self.timer_words() if reason == reasons.TIMER_WAITS else text
+
+    def timer_words(self):
+        """The timer's next event in words, "" without one."""
+        timer = self._core.timer
+        return timer.words(self._core.clock_s) if timer else ""
+
+    def ev_state(self):
+        """What is known of the car, by the names clients know, or None without a modem."""
+        modem = self._core.charger.modem
+        return modem and {key: getattr(modem, key) for key in _EV_STATE}
 
     @staticmethod
     def heap_free():
         """Free bytes of memory; the interpreter walks all of it to know."""
         return gc.mem_free()
+
+    def fault_bits(self):
+        """Bits of the faults that are up now, whenever the last refresh was."""
+        return self._core.charger.faults
 
     def fault_rows(self):
         """Yield (name, what it stops, how it clears) of each fault that is up, in words."""
@@ -244,7 +259,7 @@ class Status:
                 yield (number, SETTING_MODES[view.mode] if number else self.mode, view.wants,
                        view.charging, granted,
                        self._why_node(view, regulator.grant_reason[number], granted) if number
-                       else self.reason_text,
+                       else self.reason_text(),
                        reasons.text(regulator.grant_limit[number]) if granted else "",
                        known == _LOST)
 

@@ -10,8 +10,8 @@ import json
 from micropython import const
 
 from evse import reasons
-from evse.commands import rare
 from evse.flashlog import LONGEST, SESSION, SETTING, STATE, FlashLog
+from evse.rare import rare
 from evse.sessions import Sessions, pack
 
 _EVERY_S = const(60)

@@ -7,7 +7,7 @@ import pytest
 import glyphs
 
 ROOT = Path(__file__).resolve().parents[1]
-TEXTS = sorted((ROOT / "evse" / "panel" / "texts").glob("*.txt"))
+TEXTS = sorted((ROOT / "evse" / "panel" / "languages").glob("*.txt"))
 LETTERS = "äöüÄÖÜßéèëïóáúêîôçàÉ"  # of Dutch and German
 FONTS = {name: glyphs.font(name) for name in glyphs.FONTS}
 PICTURES = glyphs.pictures()

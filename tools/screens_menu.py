@@ -5,7 +5,7 @@ through. A real core answers, so that refusals are real ones.
 """
 
 from evse import ticks
-from evse.commands import rare
+from evse.rare import rare
 from evse.settings import ALLOWED, KEY, KIND, LCD, TABLE
 from helpers_core import NOON_S, Bench
 from screens_stage import Stage
@@ -64,14 +64,17 @@ class Walk:
         for fact, value in facts.items():
             setattr(self.status, fact, value)
         self.now = self.bench.now
-        self.menu = rare("panel.menu").Menu(stage.canvas, self.status, stage.texts,
+        items = rare("panel.menu_items").Items(self.status, stage.texts)
+        self.menu = rare("panel.menu").Menu(items, stage.canvas, self.status, stage.texts,
                                             self.bench.core.command)
         self.menu.tick(self.now)
 
     def press(self, key, event=_PRESS):
-        """Press a key; False once the menu is left."""
+        """Press a key, and wait until what it stores is stored."""
         self.now = ticks.add(self.now, _TICK_MS)
-        return self.menu.key(event | key, self.now)
+        self.menu.key(event | key, self.now)
+        while self.menu.storing:
+            self.menu.tick(self.now)
 
     def wait(self, ms):
         """Let time pass."""

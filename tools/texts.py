@@ -1,4 +1,4 @@
-"""Pack the texts of the panel: evse/panel/texts/*.txt become one file a language.
+"""Pack the texts of the panel: evse/panel/languages/*.txt become one file a language.
 
 A source has a key and its text in each line, in sections; evse/panel/texts.py says where in the
 packed file each text belongs, and how that file is read.
@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "evse" / "panel" / "texts"
+FOLDER = ROOT / "evse" / "panel" / "languages"
 SECTIONS = ("large", "small", "reasons", "values", "help")
 _FILLED = re.compile("%.")
 
@@ -26,7 +26,7 @@ def parse(language):
     section = None
     seen = set()
     if not path.is_file():
-        raise Problem("evse/panel/texts/%s is missing" % path.name)
+        raise Problem("evse/panel/languages/%s is missing" % path.name)
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         where = "%s, line %d: " % (path.name, number)
         if not line or line.startswith("#"):

@@ -10,6 +10,7 @@ from micropython import const
 
 _ADDRESS = const(0x3C)
 _HZ = const(400_000)
+_TIMEOUT_US = const(3000)  # a piece takes 0.8 ms; the driver's own would be 50 ms
 _COMMANDS = b"\0"  # what goes before commands, and before pixels
 _PIXELS = b"\x40"
 _PIECE = const(32)  # columns: 0.8 ms on the wire
@@ -40,12 +41,14 @@ class Oled:
     """The display; ``evse.boards.board`` says what each call does. OSError without one."""
 
     def __init__(self, pins):
-        self._i2c = I2C(0, scl=Pin(pins["clock"]), sda=Pin(pins["data"]), freq=_HZ)
+        self._i2c = I2C(0, scl=Pin(pins["clock"]), sda=Pin(pins["data"]), freq=_HZ,
+                        timeout=_TIMEOUT_US)
         self._i2c.writeto(_ADDRESS, b"")
         recorder = _Recorder()
         ssd1306.SSD1306.init_display(recorder)
-        # The last one switches it on: only then there is something to see.
-        self._table = bytes(recorder.commands)
+        # The last one switches it on: for that there must be something to see.
+        self._table = bytes(recorder.commands[:-1])
+        self._level = 0
         self._place = bytearray((ssd1306.SET_COL_ADDR, 0, _TOP, ssd1306.SET_PAGE_ADDR, 0, 0))
         self._ready = False
         self._piece = 0
@@ -65,12 +68,12 @@ class Oled:
         if not self._ready:
             piece = self._piece
             if piece == 0:
-                self._command(self._table[:-1])
+                self._command(self._table)
             if piece < 8 * _PIECES:
                 self._write(piece // _PIECES, piece % _PIECES, self._empty)
                 self._piece += 1
             else:
-                self._command(self._table[-1:])
+                self._shine()
                 self._ready = True
                 self._piece = 0
         return self._ready
@@ -91,10 +94,14 @@ class Oled:
         return self._piece > 0
 
     def light(self, level):
-        """Brightness; dark pixels last longer."""
-        if not self._ready:
-            return
-        try:
-            self._command(bytes((ssd1306.SET_CONTRAST, level, ssd1306.SET_DISP | (level > 0))))
-        except OSError:
-            pass  # who sends the next page hears of it
+        """Brightness, also after the next restart; dark pixels last longer."""
+        self._level = level
+        if self._ready:
+            try:
+                self._shine()
+            except OSError:
+                self._ready = False  # who sends the next page hears of it
+
+    def _shine(self):
+        level = self._level
+        self._command(bytes((ssd1306.SET_CONTRAST, level, ssd1306.SET_DISP | (level > 0))))

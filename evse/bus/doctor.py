@@ -9,7 +9,7 @@ import sys
 
 from micropython import const
 
-from evse.commands import rare
+from evse.rare import rare
 
 FINDINGS_MAX = const(24)
 _NOTES_MAX = const(12)

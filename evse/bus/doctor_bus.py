@@ -13,7 +13,7 @@ from evse.bus import identify, meters, rtu
 from evse.bus.doctor import Stopped
 from evse.bus.identify import BOX, DAMAGED, GOOD, REFUSED, SENSORBOX, SILENCE, STATUS, place
 from evse.bus.master import BadSample
-from evse.commands import drop, rare
+from evse.rare import drop, rare
 
 _ASKED = const(20)
 _ASKED_BOX = const(6)

@@ -56,6 +56,11 @@ class Supervisor:
         self._bits &= ~faults.WELDED
         self._samples = 0
 
+    @staticmethod
+    def flows(amps):
+        """True for a current that an open contactor lets nobody draw; ``amps`` of phases in dA."""
+        return max(abs(da) for da in amps) > _WELD_DA
+
     def lost(self, now):
         """No meter, no judgement; call it about once a second. Returns the fault bits."""
         self._samples = 0

@@ -86,7 +86,7 @@ def _status(status):
         yield '%s{"name":%s,"stops":%s,"clears":%s}' % (
             comma, quote(name), quote(stops), quote(clears))
         comma = ","
-    yield '],"reason":{"code":%d,"text":%s}' % (status.reason, quote(status.reason_text))
+    yield '],"reason":{"code":%d,"text":%s}' % (status.reason, quote(status.reason_text()))
     yield ',"limit":{"code":%d,"text":%s}' % (status.limit, quote(status.limit_name))
     yield ',"grant_da":%d,"offered_da":%d,"override_da":%d,"min_da":%d,"max_da":%d' % (
         status.grant_da, status.offered_da, status.override_da,
@@ -97,7 +97,7 @@ def _status(status):
         quote(bool(status.session_estimated)), quote(status.session_card), status.woke)
     yield ',"timer":{"mode":%s,"start":%d,"stop":%d,"repeat":%d,"text":%s}' % (
         quote(status.timer_mode), status.timer_start, status.timer_stop, status.timer_repeat,
-        quote(status.timer_words))
+        quote(status.timer_words()))
     yield ',"reader":{"mode":%s,"code":%d,"text":%s,"last":%s}' % (
         quote(setting("rfid")), status.rfid_status, quote(rfid_text(status.rfid_status)),
         quote(status.rfid_last))

@@ -122,8 +122,9 @@ def _modem(status):
         yield ',"modem":"Not present"}'
         return
     yield ',"modem":"Experiment","required_evccid":%s}' % quote(status.setting("required_evccid"))
-    if status.ev_state:
-        yield ',"ev_state":' + quote(status.ev_state)
+    car = status.ev_state()
+    if car:
+        yield ',"ev_state":' + quote(car)
 
 
 def _ev_meter(status):

@@ -15,9 +15,9 @@ from microdot import Request
 from micropython import const
 
 from evse import ticks
-from evse.commands import rare
 from evse.net import api, inlet, legacy, page
 from evse.net.reply import failure
+from evse.rare import rare
 
 _SERVED_MAX = const(4)
 # Refused peers may take their answer at leisure, but only so many: the board has ten sockets.

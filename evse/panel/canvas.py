@@ -50,9 +50,9 @@ class Canvas:
         self._large = memoryview(glyphs.LARGE)
         self._pictures = memoryview(glyphs.PICTURES)
         self._empty = memoryview(glyphs.EMPTY)
-        self._line = memoryview(array("H", (0 for _ in range(_LONGEST))))
+        self._line = memoryview(array("H", bytes(2 * _LONGEST)))
         self._count = 0
-        self._sent = array("i", (-1 for _ in range(PAGES)))
+        self._sent = array("i", b"\xff" * (4 * PAGES))
 
     def small(self, text, x, page, align=LEFT):
         """Write one page high, over what is there, from column ``x`` on.

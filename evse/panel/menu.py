@@ -1,13 +1,12 @@
 """The menu on the display: people walk through the items, change a draft, and store it by EXIT.
 
-Nothing changes before EXIT, with one exception: the card reader learns or deletes cards while that
-is what RFID shows. The panel loads this module when somebody wants the menu, and drops it after.
+Nothing changes before EXIT. While RFID shows Learn or Delete, the card reader does so. The panel
+loads this module when somebody wants the menu, and drops it after.
 """
 
 from micropython import const
 
 from evse import ticks
-from evse.commands import rare
 from evse.panel.buttons import LEFT, MIDDLE, PRESS, REPEAT
 from evse.panel.canvas import RIGHT as TO_RIGHT
 from evse.panel.texts import (
@@ -47,25 +46,26 @@ _LEARNING = ("Learn", "Delete")  # values of rfid that act while they are shown
 class Menu:
     """Feed it ``key`` and ``tick``, and draw when either says so.
 
-    ``open`` is False once it has been left, ``stored`` then tells whether by EXIT. ``at`` is the
-    item that is shown, ``editing`` says whether its value is being changed, ``secret`` whether the
-    PIN or a password is on the display. ``status`` must have been refreshed lately.
+    ``open`` is False once it has been left. ``at`` is the item that is shown, ``editing`` says
+    whether its value is being changed, ``secret`` whether the PIN or a password is on the display,
+    ``storing`` is what EXIT has still to do.
+    ``status`` must have been refreshed lately.
     """
 
-    def __init__(self, canvas, status, texts, command):
+    def __init__(self, items, canvas, status, texts, command):
         self._canvas = canvas
         self._status = status
         self._texts = texts
         self._command = command
-        self.items = rare("panel.menu_items").Items(status, texts)
+        self.items = items
         self.open = True
-        self.stored = self.secret = False
+        self.secret = False
+        self.storing = None
         self.at = 0  # the item
         self.editing = False
         self._digit = 0  # of the PIN
         self._repeats = 0
         self._rfid = None  # what it was in the draft when its editing began
-        self._reader = None  # the setting of the card reader to go back to
         self._text = ""  # help, where the label would be, or a refusal, in the top line
         self._refused = False
         self._offset = 0
@@ -76,12 +76,12 @@ class Menu:
     # ---- keys ----
 
     def key(self, event, now):
-        """Take an event of evse.panel.buttons at tick ``now``; False once the menu is left."""
+        """Take an event of evse.panel.buttons at tick ``now``."""
         which = event & 7
-        if not self.open or not which or which & which - 1 or not event & (PRESS | REPEAT):
-            return self.open
+        if not which or which & which - 1 or not event & (PRESS | REPEAT) or self.storing:
+            return
         if event & REPEAT and which == MIDDLE:
-            return True
+            return
         self._repeats = self._repeats + 1 if event & REPEAT else 0
         if self._last is None:
             self._second = now
@@ -96,7 +96,6 @@ class Menu:
         else:
             self._walk(-1 if which == LEFT else 1)
         self._settle()
-        return self.open
 
     def _walk(self, way):
         """Go to the next item that is shown."""
@@ -124,7 +123,7 @@ class Menu:
     def _confirm(self, now):
         items = self.items
         if self.at == items.count:
-            self._store(now)
+            self.storing = items.store(self._status, self._command)
         elif self.editing:
             self._end_edit(now)
         else:
@@ -172,10 +171,8 @@ class Menu:
         items = self.items
         if value == items.acting:
             return True
-        if value and not items.acting:
-            self._reader = self._status.setting("rfid")
         try:
-            self._command("set", ("rfid", value or self._reader), "LCD")
+            self._command("reader", value, "LCD")
         except Refused as refusal:
             self._say(refusal, now)
             return False
@@ -186,8 +183,8 @@ class Menu:
 
     def tick(self, now):
         """Let time pass; True when something must be drawn anew. Call it 10 times a second."""
-        if not self.open:
-            return False
+        if self.storing:
+            return self._go_on(now)
         if self._last is None:
             self._last = self._second = now
             self._next = ticks.add(now, _HELP_MS)
@@ -209,7 +206,7 @@ class Menu:
         """True while people may be busy elsewhere: with cards, or with a portal's page."""
         items = self.items
         if items.acting:
-            return True
+            return self._status.rfid_status != 0  # a card is there, or has just been
         key = items.key(self.at)
         if key in ("wifi", "sb2_wifi") and items.draft.get(key) == "SetupWifi":
             return True
@@ -265,19 +262,21 @@ class Menu:
         self.items.draft = {}
         self.open = False
 
-    def _store(self, now):
-        """Store all that was changed and leave, or none of it and stay where it was refused."""
+    def _go_on(self, now):
+        """Store the next of what was changed; leave after the last, stay where one is refused."""
         items = self.items
         try:
-            items.store(self._status, self._command)
+            next(self.storing)
+            return False
+        except StopIteration:
+            self.open = False
         except Refused as refusal:
             self._say(refusal, now)
             at = items.find(refusal.field if refusal.field != "cards" else "rfid")
             if at >= 0 and items.visible(at):
                 self.at = at
-            return
-        self.stored = True
-        self.open = False
+        self.storing = None
+        return True
 
     # ---- picture ----
 

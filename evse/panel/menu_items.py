@@ -9,7 +9,8 @@ from array import array
 from micropython import const
 
 from evse.panel.texts import T_DISABLED, T_EXIT, T_HOLDING, T_INPUT, T_MENU
-from evse.settings import ALLOWED, KEY, KIND, LCD, TABLE, UNIT, Refused, check
+from evse.rare import rare
+from evse.settings import ALLOWED, KEY, KIND, LCD, TABLE, UNIT, Refused
 
 # What an item needs in order to be shown, a bit each.
 _SOCKET = const(1)
@@ -234,42 +235,16 @@ class Items:
         return name != "Unused" and not (name in ("Auto", "Grid Relay") and self._node())
 
     def store(self, status, command):
-        """Store the draft, or raise Refused with all as it was."""
+        """Store the draft, a setting a step, or raise Refused with all as it was."""
         draft = self.draft
-        get = self.get
-        setting = self._setting
-        if get("min") > get("max"):
+        if self.get("min") > self.get("max"):
             if self.visible(self.find("min")):
                 raise Refused("min must not be above max", "min")
-            draft["min"] = get("max")  # nobody could see why not
-        # Each must be right beside the one before: MAX before a MIN above the old one, the mode
-        # after what it depends on, and the cards last, because nothing brings them back.
-        keys = []
-        for number in self._numbers:
-            key = TABLE[number][KEY]
-            if key in draft and key != "mode":
-                check(TABLE[number], draft[key])
-                keys.insert(0 if key == "max" and get("min") > setting("max") else len(keys), key)
-        mode = get("mode")
-        keys.append("mode")
+            draft["min"] = self.get("max")  # nobody could see why not
         if draft.get("rfid") == "DeleteAll":
             status.refresh()
             if status.charging:
                 raise Refused("cards can be changed when nothing charges", "cards")
-            keys.remove("rfid")
-            keys.append("rfid")
-        done = []
-        try:
-            for key in keys:
-                value = mode if key == "mode" else draft[key]
-                before = setting(key)
-                if value != before:
-                    command("set", (key, value), "LCD")
-                    done.append((key, before))
-        except Refused:
-            while done:
-                try:
-                    command("set", done.pop(), "LCD")
-                except Refused:
-                    pass  # the rest goes back nevertheless
-            raise
+        if "mode" in draft:
+            draft["mode"] = self.get("mode")
+        yield from rare("many").store(draft, self._setting, command, "LCD")

@@ -11,9 +11,9 @@ import gc
 from micropython import const
 
 from evse import ticks
-from evse.commands import rare
 from evse.panel import led
 from evse.panel.buttons import BOTH, HELD, LEFT, MIDDLE, PRESS, REPEAT, RIGHT, SHORT, Buttons
+from evse.rare import rare
 from evse.settings import Refused
 
 _SAMPLE_MS = const(10)
@@ -25,11 +25,10 @@ _MOST_LIT = const(1000)  # times 120 s: ticks do not reach further than six days
 _RETRY_MS = const(10_000)  # until a display that failed is tried again
 
 # The registry of faults is out of a panel's reach; a test compares these bits with it.
-BY_HAND = const(0x1010)  # whatever a person has to clear
+TRIPPED = const(16)  # a residual current has been
 WAITS = const(0x40401)  # too little current, the delay after power returned, an unknown time
 
 _STATE_C = const(2)
-_SMART, _SOLAR = const(1), const(2)
 _LOCK = const(BOTH | MIDDLE | RIGHT)
 _RENEW = const(BOTH | LEFT | RIGHT)
 
@@ -45,14 +44,19 @@ class Panel:
     def __init__(self, board, status, command):
         self.pressed = self.level = self.lit_s = 0
         self.drawing = self.secret = False
-        self.display = board.display()
+        try:
+            self.display = board.display()
+        except Exception as problem:  # it charges without one
+            self.display = None
+            print("display:", problem)
         self._board = board
         self._status = status
         self._command = command
         self._buttons = Buttons()
         self._remote = self._turn = 0
         self._remote_at = self._failed_at = self._second = now = board.now()
-        self._canvas = self._screens = self._menu = None
+        self._canvas = self._screens = self._menu = self._loaded = None
+        self._opening = 0  # the step that loading the menu has come to
         self._language = ""
         self._stale = self._unsent = self._restart = True
         self._failed = False
@@ -103,15 +107,18 @@ class Panel:
         if self._remote and ticks.diff(now, self._remote_at) >= _REMOTE_MS:
             self._remote = 0
         buttons = self._buttons
-        event = buttons.feed(self._board.buttons() | self._remote, now)
+        here = self._board.buttons()
+        event = buttons.feed(here | self._remote, now)
         if event:
-            self._key(event, now)
+            self._key(event, here, now)
         down = buttons.down
         if down != self.pressed:
             self.pressed = down
             if self._screens and self._screens.held != down:
                 self._hold(0)  # two at once hold nothing
-        if self._menu:
+        if self._opening:
+            self._open()
+        elif self._menu:
             self._turn += 1
             if self._turn >= _MENU_TURNS:
                 self._turn = 0
@@ -158,11 +165,13 @@ class Panel:
 
     # ---- what the buttons do ----
 
-    def _key(self, event, now):
+    def _key(self, event, here, now):
+        """Act on an event; ``here`` are the buttons that are down on this very panel."""
         status = self._status
         if event & PRESS:
             self._wake(now)
-            if self._clear_fault():
+            # Who resets a trip should have looked at the charger, so no button from afar does.
+            if event & here and status.fault_bits() & TRIPPED and self._do("fault", "reset"):
                 self._buttons.ignore()  # it was pressed for that and nothing else
                 return
         locked = status.setting("lcd_lock") == "Enabled"
@@ -173,18 +182,12 @@ class Panel:
         menu = self._menu
         if menu:
             self._stale = True
-            if not menu.key(event, now):
-                self._leave()
+            menu.key(event, now)
         elif not event & REPEAT:
             if self._screens:
                 self._screens.seconds = 0
             self._hold(event & (LEFT | MIDDLE | RIGHT) if event & PRESS else 0)
             self._act(event)
-
-    def _clear_fault(self):
-        """True when there was a fault that waited for a person, and its cause is gone."""
-        self._status.refresh()
-        return self._status.faults & BY_HAND and self._do("fault", "reset")
 
     def _act(self, event):
         """What buttons do outside the menu."""
@@ -193,12 +196,11 @@ class Panel:
         elif event == HELD | RIGHT:
             self._do("access", "On")
         elif event == HELD | MIDDLE and self._screens:
-            self._enter()
+            self._opening = 1
         elif event == SHORT | LEFT:
-            self._status.refresh()
-            mode = self._status.setting_mode_id
-            if mode == _SMART or mode == _SOLAR:
-                self._do("mode", "Solar" if mode == _SMART else "Smart")
+            mode = self._status.setting("mode")
+            if mode != "Normal":
+                self._do("mode", "Solar" if mode == "Smart" else "Smart")
         elif event == _RENEW:
             self._restart = True
 
@@ -212,13 +214,29 @@ class Panel:
             print("panel:", problem.reason)
             return False
 
-    def _enter(self):
-        """Load the menu; where there is no room for it the panel goes on without."""
-        gc.collect()
+    def _open(self):
+        """Load the menu, a module a turn; where there is no room the panel goes on without."""
+        step = self._opening
+        self._opening = step + 1
         try:
-            self._menu = rare("panel.menu").Menu(self._canvas, self._status, self._screens.texts,
-                                                 self._command)
+            if step == 1:
+                gc.collect()
+            elif step == 2:
+                self._loaded = rare("panel.menu_items")
+            elif step == 3:
+                self._loaded = self._loaded.Items(self._status, self._screens.texts)
+            elif step == 4:
+                items = self._loaded
+                self._loaded = rare("panel.menu").Menu(items, self._canvas, self._status,
+                                                       self._screens.texts, self._command)
+            else:
+                self._opening = 0
+                self._menu = self._loaded
+                self._loaded = None
+                self._stale = True
         except MemoryError as problem:
+            self._opening = 0
+            self._loaded = None
             print("menu:", problem)
 
     def _hold(self, button):
@@ -230,7 +248,8 @@ class Panel:
     def _drop(self):
         """If the menu raised it is not asked again, except to put things back."""
         menu = self._menu
-        self._menu = None
+        self._menu = self._loaded = None
+        self._opening = 0
         if menu:
             menu.close(self._board.now())
 
@@ -238,7 +257,7 @@ class Panel:
         """The menu is closed: its memory is free again."""
         self._menu = None
         self._stale = True
-        gc.collect()
+        self._buttons.ignore()  # what was held in it does nothing out of it
 
     # ---- the display ----
 
@@ -276,7 +295,9 @@ class Panel:
 
     async def _draw(self):
         status = self._status
-        status.refresh()
+        status.refresh_charging()
+        await asyncio.sleep_ms(0)
+        status.refresh_power()
         await asyncio.sleep_ms(0)
         menu = self._menu
         language = status.setting("language")

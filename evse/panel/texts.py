@@ -1,4 +1,4 @@
-"""What the panel says, in the languages of evse/panel/texts, read from the file text by text.
+"""What the panel says, in the languages of evse/panel/languages, read from the file text by text.
 
 tools/texts.py packs one file a language: four bytes, the offsets of all texts (and the end of the
 last) in two bytes each, low one first, and the texts in UTF-8. A text is a file's bytes for as

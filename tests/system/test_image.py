@@ -240,7 +240,9 @@ def test_every_import_is_there(flash):
                 if (wanted not in modules and wanted != "evse"
                         and wanted.split(".")[0] not in BUILT_IN):
                     missing.append("%s wants %s" % (name, wanted))
-    assert [line for line in missing if line != "evse.app wants evse.power.allocate"] == []
+    # Which of two is there is the build's choice, or the board's.
+    other = ("evse.app wants evse.power.allocate", "evse.boards.esp32 wants evse.boards.st7565")
+    assert [line for line in missing if line not in other] == []
 
 
 def _wanted(node, modules):

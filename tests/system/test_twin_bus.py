@@ -266,10 +266,10 @@ def test_the_board_says_how_its_end_of_the_line_is_set():
     assert seen["_OUTPUTS"] == wire.OUTPUTS and seen["_BAUDS"] == wire.BAUDS
     for baud in wire.BAUDS:
         for parity, mask in seen["_PARITIES"].items():
-            packet = wire.struct.pack(wire.OUTPUTS, wire.OUTPUTS_MAGIC, 65536, 1, 2, 3, 4,
+            packet = wire.struct.pack(wire.OUTPUTS, wire.OUTPUTS_MAGIC, 65536, 1, 2, 3, 4, 5,
                                       seen["_BAUDS"].index(baud) + mask)
             assert wire.unpack_line(packet) == (baud, parity)
-            assert wire.unpack_outputs(packet) == (65536, 1, 2, 3, 4)
+            assert wire.unpack_outputs(packet) == (65536, 1, 2, 3, 4, 5)
 
 
 # ---- meters ----

@@ -431,7 +431,7 @@ def live():
 def drive(live, evse, duty, flags):
     """The board of ``evse`` tells its outputs."""
     live.plugs[evse].datagram_received(
-        wire.struct.pack(wire.OUTPUTS, wire.OUTPUTS_MAGIC, duty, flags, 1, 2, 3, 0), None)
+        wire.struct.pack(wire.OUTPUTS, wire.OUTPUTS_MAGIC, duty, flags, 1, 2, 3, 4, 0), None)
 
 
 def sensed(live):

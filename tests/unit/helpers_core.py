@@ -166,7 +166,7 @@ class Bench:
         """Let time pass until ``condition()``; AssertionError when it takes too long."""
         passed = 0
         while not condition():
-            assert passed < limit_ms, self.status.reason_text
+            assert passed < limit_ms, self.status.reason_text()
             self.run(100)
             passed += 100
         return passed
@@ -177,7 +177,7 @@ class Bench:
         self.run(6000)
         self.car = "C"
         self.run(2000)
-        assert self.core.charger.state == STATE_C, self.status.reason_text
+        assert self.core.charger.state == STATE_C, self.status.reason_text()
         assert self.core.charger.c1
 
     def unplug(self):

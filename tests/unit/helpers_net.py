@@ -52,7 +52,6 @@ class FakeStatus:
     error_id = 0
     error_name = "None"
     reason = 16
-    reason_text = "charging"
     limit = 42
     limit_name = "mains"
     grant_da = 137
@@ -69,7 +68,6 @@ class FakeStatus:
     timer_start = CLOCK_S + 3600
     timer_stop = CLOCK_S + 7200
     timer_repeat = 1
-    timer_words = "starts tomorrow 07:30 daily"
     clock_s = CLOCK_S
     session_number = 12
     session_wh = 7654
@@ -88,7 +86,7 @@ class FakeStatus:
     ev_w = 9123
     ev_wh = 1234567
     ev_age_ms = 800
-    ev_state = None
+    car = None
     solar_left_s = 540
     battery_da = 101
     battery_age_ms = 4200
@@ -113,6 +111,15 @@ class FakeStatus:
         for name, value in (self.pending or {}).items():
             setattr(self, name, value)
         self.pending = None
+
+    def reason_text(self):
+        return "charging"
+
+    def timer_words(self):
+        return "starts tomorrow 07:30 daily"
+
+    def ev_state(self):
+        return self.car
 
     def heap_free(self):
         return 60000

@@ -194,7 +194,7 @@ def test_the_oled_gets_the_packages_commands():
     sent = [entry[1] for entry in log]
     table = packages_own()
     assert len(table) == 25 and table[-1] == 0xAF
-    assert sent[0] == b"\0" + table[:-1] and sent[-1] == b"\0" + table[-1:]
+    assert sent[0] == b"\0" + table[:-1] and sent[-1] == b"\0\x81\x00\xae"  # nobody lit it yet
     pixels = [one for one in sent if one[0] == 0x40]
     assert b"".join(one[1:] for one in pixels) == bytes(1024)
 
@@ -251,6 +251,9 @@ def test_the_oled_has_brightness_instead_of_a_backlight():
         del log[:]
         it.set_backlight(level)
         assert [entry[1] for entry in log if entry[0] == "out"] == sent
+        display.restart(0)
+        ready(display)
+        assert log[-1] == ("out", sent[0])  # a dark display stays dark
     machine.levels.update({0: 1, 25: 1, 33: 0})
     assert it.buttons() == 4  # its buttons have their lines for themselves
 

@@ -24,7 +24,7 @@ def charging(line, master=None, da=160):
     master.cycles(3)
     line.bench.car = "C"
     master.cycles(4)
-    assert line.bench.core.charger.c1, line.bench.status.reason_text
+    assert line.bench.core.charger.c1, line.bench.status.reason_text()
     return master
 
 

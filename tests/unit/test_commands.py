@@ -27,7 +27,7 @@ DRIVE = (
                (3, NOON_S + 99, NOON_S + 999, 1),
                ["Normal", "2026-09-22T13:00", "2026-09-23T13:00", True])),
     ("set", (("contact_2", "solar off"), ("contact_2", "Auto"), ("mode", "Smart"),
-             ["mode", "Off"])),
+             ["mode", "normal"])),
 )
 INSTALL = (
     ("fault", ("reset",)),
@@ -321,13 +321,16 @@ def test_a_mode_number_is_the_one_clients_know():
         assert (one.settings.get("mode"), one.core.access.state) == (mode, access), value
 
 
-def test_a_mode_by_the_setting_is_the_same_as_the_command():
-    one = bench()
-    one.command("override", 80)
-    one.command("timer", ("Normal", NOON_S + 500, 0, 0))
-    one.command("set", ("mode", "Smart"))
-    assert one.core.timer is None
-    assert (one.core.override_da, one.core.access.state) == (0, 1)
+def test_a_mode_by_the_setting_ends_override_and_timer_and_switches_nothing_on_or_off():
+    for access, state in (("Off", 0), ("On", 1), ("Pause", 2)):
+        one = bench()
+        one.command("override", 80)
+        one.command("timer", ("Normal", NOON_S + 500, 0, 0))
+        one.command("access", access)
+        one.command("set", ("mode", "Smart"))
+        assert one.core.timer is None
+        assert (one.core.override_da, one.core.access.state) == (0, state)
+        assert one.status.setting("mode") == "Smart"
 
 
 def test_readings_need_a_meter_that_is_fed_over_the_network():
@@ -376,7 +379,7 @@ def test_pwm_and_ev_state_need_a_modem():
         assert "modem" in refused(one, name, value, "LCD").reason
     one.command("set", ("modem", "Experimental"))
     one.command("ev_state", {"current_soc": 20, "evccid": "me"})
-    state = one.status.ev_state
+    state = one.status.ev_state()
     assert (state["initial_soc"], state["evccid"]) == (20, "me")
 
 

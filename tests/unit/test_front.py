@@ -354,7 +354,7 @@ def test_a_lock_that_does_not_lock_blocks_and_says_so():
     one.car = "C"
     one.run(4000)
     assert not one.core.charger.c1
-    assert one.status.reason_text == "waits for the lock"
+    assert one.status.reason_text() == "waits for the lock"
     one.run(40000)
     assert one.status.faults & faults.LOCK
     assert one.core.charger.state == STATE_B1

@@ -186,7 +186,7 @@ def test_the_timer():
 
 
 def test_without_a_modem_nothing_is_said_of_the_car():
-    document = settings_of(ev_state={"evccid": "x"})
+    document = settings_of(car={"evccid": "x"})
     assert document["settings"]["modem"] == "Not present"
     assert "required_evccid" not in document["settings"]
     assert "ev_state" not in document
@@ -196,7 +196,7 @@ def test_with_a_modem():
     told = {"initial_soc": 20, "remaining_soc": -1, "full_soc": 80, "computed_soc": 31,
             "energy_capacity": 64000, "energy_request": -1, "evccid": "AB\"CD",
             "time_until_full": 600}
-    document = settings_of(ev_state=told, values={"modem": "Experimental",
+    document = settings_of(car=told, values={"modem": "Experimental",
                                                   "required_evccid": "AA\"BB"})
     assert document["settings"]["modem"] == "Experiment"
     assert document["settings"]["required_evccid"] == "AA\"BB"

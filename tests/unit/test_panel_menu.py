@@ -6,8 +6,8 @@ import sys
 
 from evse import cards_admin, ticks
 from evse.cards import Cards
-from evse.commands import rare
 from evse.panel import buttons, canvas, texts
+from evse.rare import rare
 from evse.settings import ALLOWED, KEY, KIND, LCD, TABLE, Refused
 from helpers_core import NOON_S, Bench, Board
 
@@ -23,6 +23,7 @@ ITEMS = (
     "LCD PIN", "EXIT")
 LABELLED = [setting for setting in TABLE if setting[LCD]]
 MINUTE_MS = 60_000
+ENABLE_ALL, ENABLE_ONE, LEARN, DELETE = 1, 2, 3, 4
 
 
 class Box:
@@ -47,8 +48,9 @@ class Hand:
         self.enter()
 
     def enter(self):
-        self.menu = rare("panel.menu").Menu(self.canvas, self.status, self.texts, self.command)
-        self.items = self.menu.items
+        self.items = rare("panel.menu_items").Items(self.status, self.texts)
+        self.menu = rare("panel.menu").Menu(self.items, self.canvas, self.status, self.texts,
+                                            self.command)
 
     def press(self, keys):
         for key in keys:
@@ -69,6 +71,8 @@ class Hand:
         redraw = False
         for _ in range(ms // 100):
             self.bench.run(100)
+            if not self.bench.now % 1000 // 100:
+                self.status.refresh()
             redraw = self.menu.tick(self.bench.now) or redraw
         return redraw
 
@@ -107,6 +111,8 @@ class Hand:
     def exit(self):
         self.go("exit", "<")
         self.press("o")
+        while self.menu.storing:
+            self.menu.tick(self.bench.now)
 
     def draw(self):
         self.status.refresh()
@@ -268,7 +274,7 @@ def test_a_mode_goes_with_its_meter_and_comes_back_with_it():
     assert hand.items.get("mode") == "Solar"
     hand.choose("mains_met", "Disabled")
     hand.exit()
-    assert hand.menu.stored
+    assert not hand.menu.open
     assert (hand.stored("mode"), hand.stored("mains_met")) == ("Normal", "Disabled")
 
 
@@ -288,7 +294,7 @@ def test_from_factory_defaults_to_smart_by_buttons_alone():
     hand.press(">" * 30)
     hand.exit()
     assert not hand.menu.open
-    assert hand.menu.stored
+    assert not hand.menu.open
     changed = [setting[KEY] for setting in TABLE if hand.stored(setting[KEY]) != setting[2]]
     assert sorted(changed) == ["config", "mains", "mains_adr", "mains_met", "max", "mode"]
     bench.house = 200
@@ -434,7 +440,7 @@ def test_only_single_keys_act():
     hand = Hand()
     for event in (buttons.PRESS, buttons.PRESS | 5, buttons.PRESS | 3, buttons.BOTH | 5,
                   buttons.SHORT | 4, buttons.HELD | 4, buttons.HELD | 2, buttons.REPEAT | 2, 0):
-        assert hand.menu.key(event, hand.bench.now)
+        hand.menu.key(event, hand.bench.now)
         assert (hand.key(), hand.menu.editing) == ("mode", False), event
     hand.menu.key(buttons.REPEAT | buttons.RIGHT, hand.bench.now)
     assert hand.key() == "config"
@@ -549,10 +555,7 @@ def test_nothing_is_stored_without_exit():
     assert hand.menu.open
     assert hand.wait(3000)
     assert not hand.menu.open
-    assert not hand.menu.stored
     assert hand.all_stored() == before
-    assert not hand.menu.key(buttons.PRESS | buttons.MIDDLE, hand.bench.now)
-    assert not hand.menu.tick(hand.bench.now)
     hand.enter()
     assert hand.items.get("max") == 13
     hand.press("o>")
@@ -576,7 +579,7 @@ def test_exit_stores_and_nothing_else_happens():
     hand = Hand()
     changes = hand.bench.settings.changes
     hand.exit()
-    assert hand.menu.stored
+    assert not hand.menu.open
     assert hand.bench.settings.changes == changes
     hand.enter()
     hand.choose("led_mode", "Public")
@@ -622,7 +625,7 @@ def test_min_and_max_are_stored_in_the_order_that_works():
         hand.choose("min", last[0])
         hand.choose("max", last[1])
         hand.exit()
-        assert hand.menu.stored, (first, last)
+        assert not hand.menu.open, (first, last)
         assert (hand.stored("min"), hand.stored("max")) == last
 
 
@@ -630,7 +633,7 @@ def test_a_hidden_min_gives_way_to_max():
     hand = Hand({"min": 16, "max": 16})
     hand.choose("max", 10, "<")
     hand.exit()
-    assert hand.menu.stored
+    assert not hand.menu.open
     assert (hand.stored("min"), hand.stored("max")) == (10, 10)
 
 
@@ -656,11 +659,10 @@ def test_what_is_refused_on_the_way_takes_all_back():
     assert hand.menu.open
     assert hand.key() == "rcmon"
     assert hand.all_stored() == before
-    assert asked == [("mains", 40), ("max", 20), ("rcmon", "Enabled"), ("max", 13),
-                     ("mains", 25)], asked
+    assert asked == [("mains", 40), ("rcmon", "Enabled"), ("mains", 25)], asked
     hand.choose("rcmon", "Disabled")
     hand.exit()
-    assert hand.menu.stored
+    assert not hand.menu.open
     assert (hand.stored("mains"), hand.stored("max"), hand.stored("mode")) == (40, 20, "Smart")
 
 
@@ -684,13 +686,35 @@ def test_what_the_core_refuses_is_shown_in_its_words():
     assert says(hand, reason[:20], "EXIT", "MENU")
 
 
-def test_a_mode_that_was_changed_is_a_command():
+def test_a_mode_that_was_changed_switches_nothing_on():
     hand = Hand(SMART)
     hand.bench.command("access", "Off")
-    hand.choose("mode", "Smart")
+    hand.choose("mode", "Solar")
     hand.exit()
-    assert hand.bench.status.mode == "Smart"
-    assert hand.bench.status.access == 1
+    assert hand.stored("mode") == "Solar"
+    assert hand.bench.status.access == 0
+
+
+def test_a_mode_that_went_with_its_meter_comes_back_with_it():
+    hand = Hand(with_(SMART, mode="Smart"))
+    real = hand.command
+
+    def command(name, value, source):
+        if value[0] == "rcmon":
+            raise OSError(28)
+        real(name, value, source)
+
+    hand.command = command
+    hand.enter()
+    before = hand.all_stored()
+    hand.choose("mains_met", "Disabled")
+    hand.choose("rcmon", "Enabled")
+    try:
+        hand.exit()
+        raise AssertionError("nothing was raised")
+    except OSError:
+        pass
+    assert hand.all_stored() == before and hand.stored("mode") == "Smart"
 
 
 # ---- cards ----
@@ -714,7 +738,7 @@ def test_learn_and_delete_act_while_they_are_selected():
     assert (hand.items.get("rfid"), hand.stored("rfid")) == ("EnableOne", "EnableAll")
     assert not hand.line("Ready to read card")
     hand.press(">")
-    assert hand.stored("rfid") == "Learn"
+    assert bench.core.rfid == LEARN
     assert hand.line("Ready to read card")
     assert hand.shows("Learn", 4)
     swipe(hand)
@@ -723,15 +747,16 @@ def test_learn_and_delete_act_while_they_are_selected():
     swipe(hand)
     assert hand.line("Card already stored!")
     hand.press(">")
-    assert hand.stored("rfid") == "Delete"
+    assert bench.core.rfid == DELETE
     swipe(hand)
     assert not bench.core.cards.find(ANNA)
     assert hand.line("Card deleted")
     hand.press("o")
-    assert (hand.stored("rfid"), hand.items.get("rfid")) == ("EnableAll", "EnableAll")
+    assert hand.items.get("rfid") == "EnableAll"
     assert not hand.items.draft
     hand.press("o>>o")
-    assert hand.stored("rfid") == "EnableAll"
+    assert bench.core.rfid == ENABLE_ALL
+    assert not bench.core.settings.changed  # a power cut meanwhile would have changed nothing
     hand.press("o>>>>o")  # on to DeleteAll
     assert (hand.stored("rfid"), hand.items.get("rfid")) == ("EnableAll", "DeleteAll")
 
@@ -747,8 +772,9 @@ def test_the_reader_goes_back_however_the_menu_is_left():
     hand = with_cards({"rfid": "EnableOne"})
     hand.go("rfid")
     hand.press("o>")
+    assert hand.bench.core.rfid == LEARN
     hand.menu.close(hand.bench.now)
-    assert hand.stored("rfid") == "EnableOne"
+    assert hand.bench.core.rfid == ENABLE_ONE
     hand.enter()
     hand.go("rfid")
     hand.press("o<o")
@@ -758,17 +784,17 @@ def test_the_reader_goes_back_however_the_menu_is_left():
     assert hand.stored("rfid") == "EnableAll"
 
 
-def test_the_menu_stays_while_cards_are_learnt():
-    hand = with_cards()
+def test_the_menu_stays_while_cards_come_and_then_learns_no_more():
+    hand = with_cards({"rfid": "EnableAll"}, board=Board())
     hand.go("rfid")
-    hand.press("o>>>")
-    hand.wait(10 * MINUTE_MS)
-    assert hand.menu.open
-    hand.press("<")
-    assert hand.stored("rfid") == "Disabled"
-    hand.wait(121_000)
+    hand.press("o>>")
+    for _ in range(4):
+        hand.wait(MINUTE_MS)
+        swipe(hand)
+    assert hand.menu.open and hand.bench.core.rfid == LEARN
+    hand.wait(2 * MINUTE_MS + 2000)
     assert not hand.menu.open
-    assert hand.stored("rfid") == "Disabled"
+    assert hand.bench.core.rfid == ENABLE_ALL
 
 
 def test_all_cards_are_deleted_only_on_exit_and_only_when_nothing_charges():
@@ -793,7 +819,7 @@ def test_all_cards_are_deleted_only_on_exit_and_only_when_nothing_charges():
     assert says(hand, "Not while charging", "RFID", "DeleteAll")
     bench.unplug()
     hand.exit()
-    assert hand.menu.stored
+    assert not hand.menu.open
     assert not bench.core.cards.find(ANNA)
     assert (hand.stored("max"), hand.stored("rfid")) == (20, "Disabled")
 
@@ -1046,7 +1072,7 @@ def test_any_order_of_keys_can_be_stored():
                 continue
             hand.press("<o>"[dice(3)])
             if not hand.menu.open:
-                assert hand.menu.stored
+                assert not hand.menu.open
                 hand.enter()
         if hand.menu.editing:
             hand.press("o")

@@ -233,17 +233,45 @@ def test_any_button_resets_a_trip_and_does_nothing_else():
             assert not desk.panel.secret
 
 
-def test_the_lock_leaves_buttons_without_effect():
-    desk = Desk(dict(SMART, lcd_lock="Enabled"))
+def test_no_button_from_afar_resets_a_trip():
+    desk = Desk(dict(SMART, rcmon="Enabled"))
     desk.house = 100
-    desk.run(500)
-    calm = drawn(desk)
+    desk.run(1500)
+    desk.rcm = True
+    desk.run(1500)
+    desk.rcm = False
     for button in (LEFT, MIDDLE, RIGHT):
-        for ms in (150, 2500):
-            desk.press(button, ms)
-    assert desk.core.access.state == 1 and desk.settings.get("mode") == "Smart"
-    assert len(desk.display.calls) == 1
-    assert drawn(desk)[:128] == calm[:128]
+        desk.panel.press(button, True)
+        desk.run(200)
+        desk.panel.press(button, False)
+        desk.run(1000)
+        assert desk.core.charger.faults & faults.RCM_TRIPPED, button
+
+
+def test_no_button_resets_a_weld():
+    desk = Desk(NORMAL)
+    desk.run(500)
+    desk.core.fault(faults.WELDED, True)
+    for button in (LEFT, MIDDLE, RIGHT):
+        desk.press(button)
+        assert desk.core.charger.faults & faults.WELDED
+
+
+def test_the_lock_leaves_buttons_without_effect():
+    for settings, mode in ((SMART, "Smart"), (NORMAL, "Normal")):
+        desk = Desk(dict(settings, lcd_lock="Enabled"))
+        desk.house = 100
+        desk.run(500)
+        calm = large(desk)
+        for button in (LEFT, MIDDLE, RIGHT):
+            for ms in (150, 2500):
+                desk.board.bits = button
+                desk.run(ms)
+                assert mode == "Smart" or large(desk) == calm  # its picture moves
+                desk.board.bits = 0
+                desk.run(150)
+        assert desk.core.access.state == 1 and desk.settings.get("mode") == mode
+        assert len(desk.display.calls) == 1
 
 
 def test_middle_and_right_at_power_up_change_the_lock():
@@ -540,9 +568,5 @@ def test_a_refusal_is_survived():
 
 
 def test_its_faults_are_those_of_the_registry():
-    by_hand = 0
-    for fault in faults.FAULTS:
-        if fault[4] == faults.CLEARS_BY_HAND:
-            by_hand |= fault[0]
-    assert panel.BY_HAND == by_hand
+    assert panel.TRIPPED == faults.RCM_TRIPPED
     assert panel.WAITS == faults.LESS_6A | faults.BOOT_DELAY | faults.CLOCK

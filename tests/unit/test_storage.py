@@ -311,7 +311,7 @@ def test_a_timer_cancelled_while_charging_does_not_come_back():
     again = start(cut(flash))
     assert again.settings.states["timer"] is None
     again.run(2000)
-    assert again.status.timer_words == ""
+    assert again.status.timer_words() == ""
 
 
 def test_min_and_max_come_back_in_whatever_order_they_were_changed():

@@ -154,7 +154,7 @@ class I2C:
 
     absent = False
 
-    def __init__(self, number, scl, sda, freq):
+    def __init__(self, number, scl, sda, freq, timeout):
         log.append(("i2c", number, {"scl": scl.number, "sda": sda.number, "freq": freq}))
 
     def writeto(self, address, buf):
