@@ -42,7 +42,7 @@ class Oled:
 
     def __init__(self, pins):
         self._i2c = I2C(0, scl=Pin(pins["clock"]), sda=Pin(pins["data"]), freq=_HZ,
-                        timeout=_TIMEOUT_US)
+                        timeout=_TIMEOUT_US)  # pyright: ignore[reportCallIssue]
         self._i2c.writeto(_ADDRESS, b"")
         recorder = _Recorder()
         ssd1306.SSD1306.init_display(recorder)
