@@ -8,15 +8,15 @@ from micropython import const
 from evse import reasons
 from evse.people import People
 from evse.power import readings as sources
-from evse.settings import LEVEL, Refused
+from evse.rare import rare
+from evse.settings import LEVEL, Denied, Refused
 
 OFF = const(0)
 ON = const(1)
 PAUSE = const(2)
 
-# REST and MQTT mode numbers: 0 Off, 1 Normal, 2 Solar, 3 Smart, 4 Pause.
-MODE_IDS = {"Off": 0, "Normal": 1, "Solar": 2, "Smart": 3, "Pause": 4}
-_MODES = list(MODE_IDS)
+# By their numbers in REST and MQTT.
+MODES = const(("Off", "Normal", "Solar", "Smart", "Pause"))
 _ACCESS = ("Off", "On", "Pause")
 
 _READING_VALID_MS = const(11_000)
@@ -24,8 +24,8 @@ _OVERHEARD_VALID_MS = const(40_000)  # a Master polls the meters of its nodes on
 _ABSURD_DA = const(10_000)
 _ABSURD_W = const(1_000_000)
 _ABSURD_WH = 1_000_000_000_000
-_SOURCES = {"mains": sources.MAINS, "ev": sources.EV, "circuit": sources.CIRCUIT}
-_METERS = {"mains": "mains_met", "ev": "ev_meter", "circuit": "circt_met"}
+_METERS = (("mains", "mains_met", sources.MAINS), ("ev", "ev_meter", sources.EV),
+           ("circuit", "circt_met", sources.CIRCUIT))
 _BATTERY_VALID_MS = const(60_000)
 _MOST_INTERVALS = const(24)
 _MOST_W = const(32_000)
@@ -34,8 +34,9 @@ _EXAMINATIONS = ("bus", "phases", "stop")
 
 class Commands(People):
     """Call it with (name, value, source). ``source`` says who speaks: "LCD", "REST", "MQTT",
-    "bus", "installer", "switch", "card", "HomeWizard", or "PIN" (from afar by whoever has given
-    the LCD's PIN, which opens the buttons and no other command).
+    "bus", "installer" (from afar, with the password), "portal" (on the network for the set-up,
+    whose password stands on the LCD), "switch", "card", "HomeWizard", "NTP", or "PIN" (from afar
+    by whoever has given the LCD's PIN, which opens the buttons and no other command).
 
     "mode" (name or number; switches access on, or off); "access" ("Off", "On", "Pause");
     "override" (dA, 0 ends it); "set" (key, value; a mode set so leaves access as it is); "fault"
@@ -46,13 +47,19 @@ class Commands(People):
     start, stop, repeat) or None); "clock" (Unix seconds); "custom" (bool); "colour" ((name, R, G,
     B)); "phases" (1 or 3); "pwm" (-1..1024); "ev_state" (a dict); "doctor" ("bus", "phases",
     "stop"); "button" ((name, down) of "left", "middle", "right"); "backlight" (how often 120 s, 0
-    for off).
+    for off); "restart" (any; once no contactor is closed); "erase" ("settings"); "password" (what
+    evse.net.auth keeps of one, "" for none); "prices" ((Unix seconds of the first, minutes each,
+    thousandths of the currency per kWh), or None).
     """
 
     def __call__(self, name, value, source):
         handler = getattr(self, "do_" + name, None) if type(name) is str else None
         if handler is None:
             raise Refused("no command is called %s" % name, "name")
+        setting = self._core.settings.get
+        if (source == "REST" and setting("drive_locked") == "Enabled"
+                and setting("trust_lan") != "Enabled"):
+            raise Denied("locked: this needs the password", "drive_locked")
         handler(value, source)
 
     # ---- charging ----
@@ -74,7 +81,7 @@ class Commands(People):
                 core.access.set(ON, by)
             core.settings.set("mode", name)
         core.override_da = 0
-        core.record(reasons.MODE, MODE_IDS[name])
+        core.record(reasons.MODE, MODES.index(name))
         core.configure()
 
     def _check_mode(self, name):
@@ -85,13 +92,13 @@ class Commands(People):
 
     @staticmethod
     def _mode_name(value):
-        for name in MODE_IDS:
-            if value == MODE_IDS[name] and type(value) is int:
+        for number, name in enumerate(MODES):
+            if value == number and type(value) is int:
                 return name
             if type(value) is str and (value.lower() == name.lower()
-                                       or value == str(MODE_IDS[name])):
+                                       or value == str(number)):
                 return name
-        raise Refused("mode must be one of " + ", ".join(_MODES), "mode", _MODES)
+        raise Refused("mode must be one of " + ", ".join(MODES), "mode", list(MODES))
 
     def do_access(self, value, source):
         if value not in _ACCESS:
@@ -147,12 +154,12 @@ class Commands(People):
 
     def do_reading(self, value, source):
         core = self._core
-        if (type(value) not in (tuple, list) or not 4 <= len(value) <= 7
-                or value[0] not in _SOURCES):
+        name = (type(value) in (tuple, list) and 4 <= len(value) <= 7) and value[0]
+        meter = [row for row in _METERS if row[0] == name]
+        if not meter:
             raise Refused("a reading is the name of a meter and three currents", "reading",
-                          sorted(_SOURCES))
-        name = value[0]
-        key = _METERS[name]
+                          sorted(row[0] for row in _METERS))
+        _, key, place = meter[0]
         kind = core.settings.get(key)
         if source != "bus" and kind != ("HomeWizrd" if source == "HomeWizard" else "API"):
             raise Refused("the %s meter is not of type API" % name, key, ["API"])
@@ -169,7 +176,7 @@ class Commands(People):
                 raise Refused("power and energy are whole numbers of W and Wh", name,
                               [-most, most])
         valid_ms = _OVERHEARD_VALID_MS if core.node and name == "ev" else _READING_VALID_MS
-        core.read(_SOURCES[name], amps, watts, wh, valid_ms, out_wh)
+        core.read(place, amps, watts, wh, valid_ms, out_wh)
 
     def do_battery(self, value, source):
         core = self._core
@@ -229,8 +236,8 @@ class Commands(People):
             core.override_da = 0
             if source != "bus":
                 self._drop_timer()
-        if key == "tz":
-            self._check_zone(wanted)
+        if key in ("tz", "static_ip"):
+            self._check_text(key, wanted)
         if key == "rfid" and wanted == "DeleteAll":
             self._change("clear", ())
             wanted = "Disabled"
@@ -240,12 +247,17 @@ class Commands(People):
         core.configure()
 
     @staticmethod
-    def _check_zone(rule):
+    def _check_text(key, text):
+        """Have those judge it who will have to understand it."""
         from evse.clock import Zone
         try:
-            Zone(rule)
-        except ValueError:
-            raise Refused("tz must be a POSIX rule, as CET-1CEST,M3.5.0,M10.5.0/3", "tz")
+            if key == "tz":
+                Zone(text)
+            elif text:
+                rare("net.fixed").parse(text)
+        except ValueError as problem:
+            raise Refused("tz must be a POSIX rule, as CET-1CEST,M3.5.0,M10.5.0/3"
+                          if key == "tz" else str(problem), key)
 
     def do_timer(self, value, source):
         if value is None:
@@ -283,7 +295,7 @@ class Commands(People):
 
     def do_clock(self, value, source):
         core = self._core
-        if core.clock_s:
+        if core.clock_s and source != "NTP":
             raise Refused("the time of day is known already", "clock")
         if type(value) is not int or not 1_750_000_000 <= value < 4_000_000_000:
             raise Refused("the clock takes Unix seconds", "clock")

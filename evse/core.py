@@ -19,6 +19,7 @@ from evse.charging.session import Session
 from evse.commands import OFF, ON, Commands
 from evse.current import SETTING_MODES, W_PER_DA, Current
 from evse.power import readings as sources
+from evse.settings import DEFAULT
 
 # Beyond the time for which a sample is valid.
 _EV_LOST_S = const(53)
@@ -34,10 +35,11 @@ class Core(Current):
     ``now`` the tick at start, ``start_delay_s`` how long nothing may charge after power returned.
 
     For whoever has storage: ``cards`` is to know the RFID cards, ``finished`` is a session that is
-    over and wants to be kept, ``session_number`` that of the last one. ``new_clock_s`` is a time
-    of day that somebody told, 0 for none. ``palette`` are the LED's colours, 0xRRGGBB.
-    ``configured`` counts how often settings were handed on. ``examine`` is what the bus doctor is
-    to do next, ``doctor`` the one that runs or ran last. ``delay_s`` is left of the start delay.
+    over and wants to be kept, ``session_number`` that of the last one. ``restart``: somebody wants
+    the board restarted once no contactor is closed. ``new_clock_s`` is a time of day that somebody
+    told, 0 for none. ``palette`` are the LED's colours, 0xRRGGBB. ``configured`` counts how often
+    settings were handed on. ``examine`` is what the bus doctor is to do next, ``doctor`` the one
+    that runs or ran last. ``delay_s`` is left of the start delay.
     ``panel`` is set by who has one. ``reader`` goes before the setting rfid, 0 does not.
     """
 
@@ -61,6 +63,7 @@ class Core(Current):
         self.mains_wh = self.mains_out_wh = self.ev_w = self.ev_wh = -1
         self.serial = 0
         self.clock_s = self.new_clock_s = 0
+        self.restart = False
         self.panel = None  # for whoever has one
         self.custom = False
         self.rfid_status = 0
@@ -309,7 +312,12 @@ class Core(Current):
         """Return the time zone's rule, loading it the first time."""
         if not self.zone:
             from evse.clock import Zone
-            self.zone = Zone(self.settings.get("tz"))
+            settings = self.settings
+            try:
+                self.zone = Zone(settings.get("tz"))
+            except ValueError:  # out of a file: commands are judged
+                settings.set("tz", settings.spec("tz")[DEFAULT])
+                self.zone = Zone(settings.get("tz"))
         return self.zone
 
     def configure(self):

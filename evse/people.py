@@ -5,12 +5,13 @@ from micropython import const
 from evse import reasons
 from evse.cards import check as check_card
 from evse.rare import rare
-from evse.settings import Refused
+from evse.settings import Denied, Refused
 
 _COLOURS = ("off", "normal", "smart", "solar", "custom")
 _CHANGES = ("add", "remove", "clear", "load")
 _LEARN, _DELETE = const(3), const(4)  # values of the setting rfid
-_HANDS = ("LCD", "installer", "switch", "card")  # they stand at the charger
+# They stand at the charger, or have given the password.
+_HANDS = ("LCD", "installer", "portal", "switch", "card")
 _BUTTONS = ("left", "middle", "right")
 _BACKLIGHT_MAX = const(720)  # a day
 
@@ -24,7 +25,7 @@ class People:
     def _install(self, what, source):
         """Refuse what only the installer may do to whoever is neither here nor trusted."""
         if source not in _HANDS and self._core.settings.get("trust_lan") != "Enabled":
-            raise Refused("%s can only be done at the charger or by the installer" % what, what)
+            raise Denied("%s can only be done at the charger or by the installer" % what, what)
 
     def do_custom(self, value, source):
         self._install("custom", source)
@@ -70,6 +71,35 @@ class People:
         if type(value) is not int or not 0 <= value <= _BACKLIGHT_MAX:
             raise Refused("backlight is 0 or how often 120 s", "backlight", [0, _BACKLIGHT_MAX])
         panel.light(value)
+
+    def do_restart(self, _value, source):
+        self._install("restart", source)
+        self._core.restart = True
+
+    def do_erase(self, value, source):
+        self._install("erase", source)
+        if value != "settings":
+            raise Refused("what can be erased are the settings", "erase", ["settings"])
+        core = self._core
+        if core.charger.c1:
+            raise Refused("settings are erased when nothing charges", "erase")
+        self._change("clear", ())
+        core.settings.erase()
+        core.restart = True
+
+    def do_password(self, value, source):
+        # Not for those who are only trusted: nobody shall lock out the owner.
+        if source not in ("installer", "portal", "LCD"):
+            raise Denied("the password is changed with the old one, or at the charger",
+                         "password")
+        if type(value) is not str or len(value) > 100:
+            raise Refused("password takes what evse.net.auth makes of one", "password")
+        core = self._core
+        core.settings.remember("auth", value)
+        core.record(reasons.PASSWORD)
+
+    def do_prices(self, value, _source):
+        rare("prices").store(self._core.settings, value)
 
     def do_reader(self, value, source):
         self._install("reader", source)

@@ -103,6 +103,10 @@ NODE_LOST = const(93)
 NODE_BACK = const(94)
 SUN_START = const(95)
 SUN_STOP = const(96)
+WIFI_JOINED = const(97)
+WIFI_LOST = const(98)
+PORTAL = const(99)
+PASSWORD = const(100)
 
 # One text, not a dict: forty short strings and their table would take four times the memory.
 _TEXTS = (
@@ -198,6 +202,10 @@ _TEXTS = (
     "94 charger back\n"
     "95 enough sun\n"
     "96 too little sun\n"
+    "97 WiFi joined\n"
+    "98 WiFi lost\n"
+    "99 set-up network\n"
+    "100 password changed\n"
 )
 
 

@@ -28,6 +28,10 @@ class Refused(Exception):
         self.allowed = allowed
 
 
+class Denied(Refused):
+    """Refused to this asker: it can be done at the charger, or by who has given the password."""
+
+
 # Fields of a setting. ``KIND`` is "int", "enum", "str" or "secret". For an int ``ALLOWED`` is
 # (min, max), for an enum the tuple of names, for text the greatest length. ``LEVEL`` is who may
 # write, "drive" or "install". ``LCD`` is the label in the menu, empty where it is not shown.
@@ -129,7 +133,34 @@ TABLE = (
     ("modbus_tcp", "enum", "Disabled", _OFF_ON, "install", "", "", 0),
     ("wifi_ssid", "str", "", 32, "install", "", "", 0),
     ("wifi_password", "secret", "", 64, "install", "", "", 0),
+    ("static_ip", "str", "", 63, "install", "", "", 0),
+    ("ntp_host", "str", "pool.ntp.org", 63, "install", "", "", 0),
+    ("mqtt_host", "str", "", 63, "install", "", "", 0),
+    ("mqtt_port", "int", 1883, (1, 65535), "install", "", "", 0),
+    ("mqtt_user", "str", "", 64, "install", "", "", 0),
+    ("mqtt_password", "secret", "", 64, "install", "", "", 0),
+    ("mqtt_prefix", "str", "", 63, "install", "", "", 0),
+    ("ha_discovery", "enum", "Enabled", _OFF_ON, "install", "", "", 0),
+    ("api_units", "enum", "W", ("W", "kW"), "install", "", "", 0),
+    ("drive_locked", "enum", "Disabled", _OFF_ON, "install", "", "", 0),
+    ("telnet", "enum", "Disabled", _OFF_ON, "install", "", "", 0),
 )
+
+# No settings, but what must outlive a power cut as well: access 0 off, 1 on, 2 pause; the card
+# that switched on (hex, "" for none); the timer as (mode, start, stop, repeat) or None, times in
+# Unix seconds, 0 for none; how often each contactor has closed; intervals of the capacity tariff
+# as pairs of minute of the day and W; the month (year * 12 + month) of the peak and its W.
+# "portal" is the password of the network for the set-up, made once; "auth" what evse.net.auth
+# keeps of the install password, "" as long as none was chosen; "prices" what evse.prices keeps.
+STATES = {"access": 1, "card": "", "timer": None, "wear": (0, 0), "intervals": (), "peak": (0, 0),
+          "portal": "", "auth": "", "prices": None}
+
+
+def names(setting):
+    """Return the names a setting of kind "enum" may have."""
+    if setting[ALLOWED] == METERS and setting[KEY] != "mains_met":
+        return [name for name in METERS if name != "Sensorbox"]  # it sees the mains only
+    return setting[ALLOWED]
 
 
 def check(setting, value):
@@ -149,14 +180,17 @@ def check(setting, value):
     if type(value) is not str:
         raise Refused("%s must be text" % key, key)
     if setting[KIND] == "enum":
-        if allowed == METERS and key != "mains_met":
-            allowed = [name for name in METERS if name != "Sensorbox"]  # it sees the mains only
+        allowed = names(setting)
         for name in allowed:
             if name.lower() == value.lower():
                 return name
         raise Refused("%s must be one of %s" % (key, ", ".join(allowed)), key, list(allowed))
     if len(value) > allowed:
         raise Refused("%s must be at most %d characters" % (key, allowed), key, allowed)
+    # A broker hangs up on whoever has a wildcard in the topic of his will.
+    if key == "mqtt_prefix" and (value.strip("/") != value or not all(
+            " " <= char <= "~" and char not in "#+" for char in value)):
+        raise Refused("mqtt_prefix is plain text without # and +, or / at an end", key)
     return value
 
 
@@ -165,6 +199,12 @@ def _is_timer(value):
     if type(value) is not list or len(value) != 4 or value[0] not in ("Normal", "Smart", "Solar"):
         return False
     return all(type(part) is int and part >= 0 for part in value[1:])
+
+
+def _is_prices(value):
+    """True for what evse.prices keeps: Unix seconds, minutes, numbers as base64."""
+    return (type(value) is list and len(value) == 3 and type(value[0]) is int
+            and value[1] in (15, 30, 60) and type(value[2]) is str and len(value[2]) <= 512)
 
 
 def _is_pair(value):
@@ -180,13 +220,7 @@ class Settings:
         self._record = record
         self._path = path
         self._values = {}
-        # No settings, but what must outlive a power cut as well: access 0 off, 1 on, 2 pause; the
-        # card that switched on (hex, "" for none); the timer as (mode, start, stop, repeat) or
-        # None, times in Unix seconds, 0 for none; how often each contactor has closed; intervals
-        # of the capacity tariff as pairs of minute of the day and W; the month (year * 12 + month)
-        # of the peak and its W.
-        self.states = {"access": 1, "card": "", "timer": None, "wear": (0, 0), "intervals": (),
-                       "peak": (0, 0)}
+        self.states = STATES.copy()
         self.changed = False
         self.changes = 0  # counts what ``set`` has changed
         self.fresh = []  # keys of settings and states that changed since the last ``save``
@@ -212,6 +246,8 @@ class Settings:
         value = check(self.spec(key), value)
         if key == "capacity" and value in range(1, 10):
             raise Refused("capacity is 0 (off) or 10 to 600 A", key, [0, 10, 600])
+        if key == "wifi_password" and 0 < len(value) < 8:
+            raise Refused("wifi_password must have 8 to 64 characters, or none", key, [0, 8, 64])
         if key == "min" and value > self._values["max"]:
             raise Refused("min must not be above max", key, [6, self._values["max"]])
         if key == "max" and value < self._values["min"]:
@@ -238,6 +274,19 @@ class Settings:
             self.changes = self.changes + 1 & 0x3FFFFFFF
             shown = value if type(value) is int and key != "lcd_pin" else 0  # anybody may read it
             self._record(reasons.SETTING, self._index(key), shown)
+
+    def untouched(self):
+        """True when every setting is as the factory left it."""
+        return all(self._values[setting[KEY]] == setting[DEFAULT] for setting in TABLE)
+
+    def erase(self):
+        """Put back every setting's default and forget the states, but not the contactors' wear."""
+        for setting in TABLE:
+            self._values[setting[KEY]] = setting[DEFAULT]
+            self._touch(setting[KEY])
+        for key in STATES:
+            if key != "wear":
+                self.remember(key, STATES[key])
 
     def remember(self, key, value):
         """Keep one of ``states``; it reaches the file by ``save``."""
@@ -290,9 +339,18 @@ class Settings:
         card = document.get("card")
         if type(card) is str and len(card) <= 14:
             self.states["card"] = card
+        portal = document.get("portal")
+        if type(portal) is str and len(portal) == 8:
+            self.states["portal"] = portal
+        auth = document.get("auth")
+        if type(auth) is str and len(auth) <= 100:
+            self.states["auth"] = auth
         timer = document.get("timer", 0)
         if timer is None or _is_timer(timer):
             self.states["timer"] = timer and tuple(timer)
+        prices = document.get("prices", 0)
+        if prices is None or _is_prices(prices):
+            self.states["prices"] = prices and tuple(prices)
         for key in ("wear", "peak"):
             pair = document.get(key)
             if _is_pair(pair):

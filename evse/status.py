@@ -7,12 +7,11 @@ from micropython import const
 from evse import reasons
 from evse.charging import faults, states
 from evse.charging.pilot import FULL, LEVEL_A
-from evse.commands import MODE_IDS, OFF, PAUSE
+from evse.commands import MODES, OFF, PAUSE
 from evse.current import SETTING_MODES
 from evse.power import readings as sources
 from evse.power.views import NO_LIMIT, SOLAR
 from evse.rare import rare
-from evse.settings import KIND
 
 _EV_STATE = ("initial_soc", "remaining_soc", "full_soc", "computed_soc", "energy_capacity",
              "energy_request", "evccid", "time_until_full")
@@ -34,8 +33,9 @@ class Status:
     pilot now, 0 for none), ``override_da`` (set by hand, 0 for none), ``limit``, ``limit_name``
     (what sets the current). ``mains_fresh``, ``mains_age_ms``, ``ev_age_ms`` (-1 without a
     sample), ``mains_wh``, ``mains_out_wh`` (fed in), ``ev_w``, ``ev_wh`` (-1 when unknown).
-    ``temp`` (degrees C), ``pwm1024`` (duty as clients know it), ``uptime_s``, ``clock_s`` (0 while
-    unknown).
+    ``temp`` (degrees C), ``pwm1024`` (duty as clients know it), ``pwm_override`` (the same as told
+    through a modem, -1 for none), ``uptime_s``, ``clock_s`` (0 while unknown), ``changes`` (moves
+    with each setting that changes).
 
     ``timer_mode``, ``timer_start``, ``timer_stop`` (0 for none), ``timer_repeat``.
     ``session_number``, ``session_wh``, ``session_solar_wh``,
@@ -55,8 +55,10 @@ class Status:
 
     ``backlight_s`` (s of light left), ``backlight`` (0 off to 255; -1 without a display). ``ip``
     (own address, "" without one). ``portal`` ((ssid, password, ip) while the set-up network is up,
-    else None), ``update`` (percent of an update under way, else None), ``wizard`` (nothing was
-    ever set up).
+    else None), ``portal_password`` (of that network, also while it is not up), ``network`` (an
+    ``evse.net.wifi.Wifi``, None without a radio), ``update`` (percent of an update under way, else
+    None), ``wizard`` (nothing was ever set up, and there is no car).
+    ``storing``: somebody on the network is storing several settings; there is one at a time.
     """
 
     def __init__(self, core, version, board, serial):
@@ -69,9 +71,18 @@ class Status:
         self.bus_rows = self.box = tuple
         self.cycle = None
         self.storage = self.lock = None
+        self.directory = ""  # where the board keeps its files
         self.ip = ""
-        self.portal = self.update = None
-        self.wizard = False
+        self.ntp = {"problem": "", "synced_s": 0, "offset_s": 0, "failures": 0}  # of evse.net.ntp
+        self.reset_cause = ""  # as the board says
+        self.heaps = tuple  # the board's function, for memory beside Python's
+        self.heap_low = gc.mem_free()  # the least that ``heap_free`` has seen
+        self.network = None  # evse.net.wifi's, where a board has one
+        self.web = None  # evse.net.web's server, for its counters
+        self.mqtt = None  # evse.net.mqtt's, while there is a link or somebody tries
+        self.portal = self.update = self.network = None
+        self.portal_password = ""
+        self.wizard = self.storing = False
         self.refresh()
 
     def refresh(self):
@@ -98,8 +109,9 @@ class Status:
         self.access = access = core.access.state
         self.mode = ("Off" if access == OFF else "Pause" if access == PAUSE
                      else core.settings.get("mode"))
-        self.mode_id = MODE_IDS[self.mode]
+        self.mode_id = MODES.index(self.mode)
         self.setting_mode_id = core.mode
+        self.changes = core.settings.changes
         self.error_id = faults.legacy_id(errors)
         self.error_name = faults.legacy_text(errors)
         self.fault_name = faults.name(errors)
@@ -128,6 +140,7 @@ class Status:
         self.c1_count = contactors.c1_count
         self.c2_count = contactors.c2_count
         self.woke = charger.woke
+        self.pwm_override = charger.pwm
         self.delay_s = core.delay_s
         panel = core.panel
         self.backlight_s = panel.lit_s if panel else 0
@@ -186,10 +199,11 @@ class Status:
         modem = self._core.charger.modem
         return modem and {key: getattr(modem, key) for key in _EV_STATE}
 
-    @staticmethod
-    def heap_free():
+    def heap_free(self):
         """Free bytes of memory; the interpreter walks all of it to know."""
-        return gc.mem_free()
+        free = gc.mem_free()
+        self.heap_low = min(free, self.heap_low)
+        return free
 
     def fault_bits(self):
         """Bits of the faults that are up now, whenever the last refresh was."""
@@ -201,6 +215,15 @@ class Status:
             if self.faults & fault[0]:
                 yield (fault[2], ("nothing", "in order", "at once")[fault[3]],
                        ("by itself", "after a pause", "by reset")[fault[4]])
+
+    def state_letter(self):
+        """The state's short name: A, B, C, B1 and so on."""
+        return states.short(self.state_id)
+
+    def phase_count(self):
+        """1 or 3, the only numbers clients know; 0: as wired, and the car has not shown it yet."""
+        used = self.phases_used
+        return (1 if used in (1, 2, 4) else 3) if used else self.phases
 
     def mains_da(self, phase):
         """Mains current of phase 0, 1 or 2; negative feeds the grid."""
@@ -274,6 +297,14 @@ class Status:
             reason = reasons.CAR_NOT_READY
         return reasons.text(reason)
 
+    def auth(self):
+        """What is kept of the install password, and that of the set-up network."""
+        return self._core.settings.states["auth"], self.portal_password
+
+    def busy(self):
+        """True while a contactor is commanded closed: nothing may stall the loop then."""
+        return self._core.charger.c1
+
     def panel(self):
         """Display and buttons, or None: ``pressed`` (bits), ``drawing``, ``secret``."""
         return self._core.panel
@@ -295,13 +326,9 @@ class Status:
         """Local time "YYYY-MM-DDTHH:MM" of Unix seconds."""
         return self._core.load_zone().text(utc)
 
-    def sessions_csv(self):
-        """Yield all sessions as CSV, newest last."""
-        return self.storage.sessions_csv(self._core)
-
-    def months_csv(self):
-        """Yield what each card took in each month as CSV."""
-        return self.storage.months_csv(self._core)
+    def table(self, name, *arguments):
+        """Yield the sessions as lines; ``name`` and the rest are as in evse.sessions_csv."""
+        return self.storage.table(self._core, name, *arguments)
 
     def cards_csv(self):
         """Return a generator of the RFID cards, HEX or HEX,name each."""
@@ -320,18 +347,29 @@ class Status:
         core = self._core
         return core.doctor.rows() if core.doctor and not core.examine else ()
 
+    def details(self, name):
+        """Yield facts few ask for; ``name`` is a function of evse.details."""
+        return getattr(rare("details"), name)(self._core)
+
+    def prices(self):
+        """What evse.prices keeps: (Unix seconds, minutes, numbers as base64), or None."""
+        return self._core.settings.states["prices"]
+
     def register(self, number):
         """Modbus register ``number`` as 0 to 65535, or None where there is none."""
         from evse.bus import registers
         return registers.read(self._core, number)
 
-    def events(self):
-        """Yield (number, uptime_s, text, a, b) of the journal's events, oldest first."""
-        for number, at, code, a, b in self._core.journal.events():
+    def events(self, since=0):
+        """Yield (number, uptime_s, text, a, b) of the journal, from the event ``since`` on.
+
+        All of them if there is no such event yet: it was one from before the start.
+        """
+        journal = self._core.journal
+        for number, at, code, a, b in journal.events(since if since <= journal.count else 0):
             yield number, at, reasons.text(code), a, b
 
     def setting(self, key):
         """Value of one setting; secrets read as whether they are set."""
-        settings = self._core.settings
-        value = settings.get(key)
-        return bool(value) if settings.spec(key)[KIND] == "secret" else value
+        value = self._core.settings.get(key)
+        return bool(value) if key.endswith("_password") else value

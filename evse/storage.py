@@ -109,22 +109,16 @@ class Storage:
         except OSError:
             self._fail(3)
 
-    def sessions_csv(self, core):
-        """Yield the sessions as lines of CSV."""
-        return self._csv("sessions_csv", core)
-
-    def months_csv(self, core):
-        """Yield what each card took in each month as lines of CSV."""
-        return self._csv("months_csv", core)
-
-    def _csv(self, name, core):
+    def table(self, core, name, *arguments):
+        """Yield the sessions as lines of text: ``name`` is a function of evse.sessions_csv."""
         cards = core.cards
 
         def name_of(card):
             found = cards.find(card) if cards and card else None
             return found[1] if found else ""
 
-        return getattr(rare("sessions_csv"), name)(self._sessions, core.load_zone(), name_of)
+        return getattr(rare("sessions_csv"), name)(
+            self._sessions, core.load_zone(), name_of, *arguments)
 
     def _note(self, session):
         """Put into the log what no file has yet."""

@@ -44,8 +44,6 @@ class Canvas:
         self._frame = framebuf.FrameBuffer(self.data, WIDTH, HEIGHT, framebuf.MONO_VLSB)
         # Views, as slices of these are copied neither on the way out nor on the way in.
         self._view = memoryview(self.data)
-        self._pages = tuple([self._view[at:at + WIDTH]
-                             for at in range(0, WIDTH * PAGES, WIDTH)])
         self._small = memoryview(glyphs.SMALL)
         self._large = memoryview(glyphs.LARGE)
         self._pictures = memoryview(glyphs.PICTURES)
@@ -168,19 +166,19 @@ class Canvas:
 
     def page(self, number):
         """Return a view of the 128 bytes of a page."""
-        return self._pages[number]
+        return self._view[number * WIDTH:(number + 1) * WIDTH]
 
     def changed(self):
         """Return the pages that are other than when they were taken, a bit each, 0 on top."""
         pages = 0
         for number in range(PAGES):
-            if crc32(self._pages[number]) & _SMALL_INT != self._sent[number]:
+            if crc32(self.page(number)) & _SMALL_INT != self._sent[number]:
                 pages |= 1 << number
         return pages
 
     def taken(self, number):
         """Note that the display has page ``number`` as it is now."""
-        self._sent[number] = crc32(self._pages[number]) & _SMALL_INT
+        self._sent[number] = crc32(self.page(number)) & _SMALL_INT
 
     def forget(self):
         """Note that the display has nothing of it: all pages have changed."""

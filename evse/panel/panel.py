@@ -305,9 +305,10 @@ class Panel:
             self._language = language
             self._screens.texts.use(language)
         self.drawing = self._unsent = True
+        portal = status.portal is not None  # it may close while its password is drawn
         for _ in menu.draw() if menu else self._screens.draw(self._second // 1000):
             await asyncio.sleep_ms(0)
-        self.secret = menu.secret if menu else status.portal is not None
+        self.secret = menu.secret if menu else portal
         self.drawing = False
 
     async def _send(self, now):

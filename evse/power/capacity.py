@@ -45,6 +45,10 @@ _STRETCH_S = const(60)
 # What no house draws; a greater value is a broken answer.
 _MOST_W = const(400_000)
 _MOST_WS = const(360_000_000)
+# The last day's quarters are kept in 10 W; what is not known is no such number.
+_DAY = const(96)
+_KEPT_W = const(10)
+_UNKNOWN = const(0xFFFF)
 # A clock that is set by no more than this does not make what was counted doubtful.
 _SLIP_S = const(5)
 
@@ -80,6 +84,7 @@ class Capacity:
         # Unix seconds are big ints on the board and so is what is computed from them, however
         # small, until an array has held it.
         self._clock = array("i", (-1, 0, 0, 0))
+        self._day = array("H", (_UNKNOWN,) * _DAY)  # by the quarter's number
         self._used_ws = 0  # at the most
         self._seen_ws = 0  # what samples prove
         self._watts = -1  # of the last sample
@@ -117,6 +122,13 @@ class Capacity:
         else:
             self.limit_da = NO_LIMIT
 
+    def quarters(self):
+        """Yield (Unix seconds of its begin, mean W) of each quarter of the last 24 h, if known."""
+        last = self._clock[0]
+        for number in range(last - _DAY, last):
+            if last >= 0 and self._day[number % _DAY] != _UNKNOWN:
+                yield number * QUARTER_S, self._day[number % _DAY] * _KEPT_W
+
     # ---- what was drawn ----
 
     def _count(self, month, seen, seconds):
@@ -128,6 +140,8 @@ class Capacity:
         if not -_SLIP_S <= slip <= _SLIP_S:
             self._month(month)
             self._enter(at, clock[0] >= 0)
+            for slot in range(_DAY if ahead else 0):
+                self._day[slot] = _UNKNOWN
             clock[0] = clock[2]
         elif ahead > 0:
             self._add(seconds - at, seen)
@@ -175,6 +189,9 @@ class Capacity:
         if self.mode == FLANDERS and 4 * (self._used_ws // QUARTER_S) > 3 * budget:
             self._record(reasons.QUARTER, self._used_ws // 3600, budget // 4)
         watts = self._seen_ws // QUARTER_S
+        # One that nobody has seen all of has no mean.
+        self._day[self._clock[0] % _DAY] = (
+            watts // _KEPT_W if self._seen_ws == self._used_ws else _UNKNOWN)
         if watts > budget:
             self.peak = (self.peak[0], watts)
             self._record(reasons.PEAK, watts, 0)

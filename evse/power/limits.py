@@ -58,6 +58,11 @@ class Limits:
         """Remove the ceiling named ``code``, if there is one."""
         self.optional(code, 0)
 
+    def claims(self):
+        """Yield (code, ceiling in dA, tick at which it ends or -1) of each claim."""
+        for slot in range(self._used):
+            yield self._code[slot], self._da[slot], self._until[slot] if self._until else _NEVER
+
     def lowest(self, now, otherwise):
         """Return the lowest ceiling in dA, ``otherwise`` when nobody claims.
 

@@ -38,7 +38,9 @@ INSTALL = (
     ("swipe", (ANNA, "a1b2c3d4e5f6")),
     ("cards", (("add", ANNA), ["add", BERT, "Bert"], ("remove", BERT), ("load", [ANNA + ",Anna"]),
                ("clear",))),
-    ("set", (("min", 7), ("max", "20"), ("trust_lan", "enabled"), ("tz", "UTC0"))),
+    ("set", (("min", 7), ("max", "20"), ("trust_lan", "enabled"), ("tz", "UTC0"),
+             ("static_ip", "192.168.1.50/24 192.168.1.1"), ("static_ip", ""),
+             ("wifi_password", "12345678"), ("wifi_password", ""))),
 )
 WRONG = (
     ("mode", ("Turbo", 5, -1, 1.0, True, "", ("Normal",))),
@@ -74,6 +76,7 @@ WRONG = (
                 ("off", 1, 2, "3"), ("off", 1, 2, 3.0), ("off", True, 2, 3), (["off"], 1, 2, 3),
                 "offf", None)),
     ("swipe", ("", "04A1", "0" * 12, "F" * 14, "G" * 12, ANNA + "0", None, 5, b"A1B2C3D4E5F6")),
+    ("password", (None, 5, True, b"x", ("x",), "x" * 101)),
     ("cards", ((), None, "add", ("drop", ANNA), ("add",), ("add", "x"), ("add", ANNA, "a,b"),
                ("add", ANNA, 5), ("add", ANNA, "x" * 21), ("add", ANNA, "x", 1), ("remove",),
                ("remove", 5), ("clear", 1), ("load",), ("load", 5), ("load", ["x"]),
@@ -81,6 +84,8 @@ WRONG = (
     ("set", (None, 5, (), "ab", "abc", ("max",), ("max", 16, 1), ("nonsense", 1), ("max", 5),
              ("max", 81), ("max", "x"), ("max", None), ("max", 16.0), ("max", True), ("min", 17),
              ("mode", "Turbo"), ("capacity", 9), ("contact_2", "Sometimes"), ("contact_2", 1),
+             ("static_ip", "192.168.1.50"), ("static_ip", "1.2.3.4/24 1.2.4.1"),
+             ("wifi_password", "1234567"), ("wifi_password", "x" * 65),
              ("tz", "nowhere"), ("tz", 5), ("tz", ""), ("tz", None), (None, 1), (["max"], 16),
              (("a", "b"), 1), ({}, 1), ("wifi_ssid", "x" * 33), ("wifi_ssid", 5),
              ("trust_lan", True))),
@@ -157,6 +162,21 @@ def test_what_an_installer_may_do_needs_trust_from_afar():
                         same(before, facts(one), "%s %r from %s" % (name, value, source))
                     else:
                         one.command(name, value, source)
+
+
+def test_trust_does_not_give_away_the_password():
+    for source in SOURCES + ("PIN", "installer", "portal"):
+        for trust in ("Disabled", "Enabled"):
+            one = bench(dict(ALL, trust_lan=trust))
+            before = facts(one)
+            if source in ("LCD", "installer", "portal"):
+                one.command("password", "1000$salt$hash", source)
+                assert one.settings.states["auth"] == "1000$salt$hash"
+                assert one.settings.fresh == ["auth"]
+                assert one.journal.count == before["journal"] + 1
+            else:
+                refused(one, "password", "1000$salt$hash", source)
+                same(before, facts(one), "password from " + source)
 
 
 def test_each_setting_keeps_to_its_level():
@@ -482,3 +502,57 @@ def test_a_reset_is_refused_while_a_residual_current_is_there():
     one.run(1000)
     one.command("fault", "reset", "switch")
     assert not one.core.charger.faults & faults.RCM_TRIPPED
+
+
+# ---- the board ----
+
+
+def test_a_restart_is_the_installers_and_is_only_noted():
+    one = bench(dict(ALL, trust_lan="Disabled"))
+    for source in ("REST", "MQTT", "bus"):
+        assert refused(one, "restart", None, source).field == "restart"
+    assert not one.core.restart
+    for source in ("LCD", "installer", "portal"):
+        one.core.restart = False
+        one.command("restart", None, source)
+        assert one.core.restart  # who has the board restarts it once nothing is closed
+
+
+def test_erasing_takes_all_but_the_wear_of_the_contactors():
+    one = bench(dict(ALL, trust_lan="Disabled"))
+    one.settings.set("max", 20)
+    one.settings.remember("wear", (7, 8))
+    one.settings.remember("auth", "1$2$3")
+    one.command("cards", ("add", ANNA), "LCD")
+    for source, value in (("REST", "settings"), ("MQTT", "settings"), ("installer", "all")):
+        assert refused(one, "erase", value, source).field == "erase"
+    assert one.settings.get("max") == 20 and one.core.cards.find(ANNA)
+    one.command("erase", "settings", "installer")
+    assert one.settings.untouched() and one.core.restart
+    assert one.settings.states["wear"] == (7, 8) and not one.settings.states["auth"]
+    assert not one.core.cards.find(ANNA)
+
+
+def test_nothing_is_erased_while_the_car_charges():
+    one = bench(dict(ALL, modem="Not present", rfid="Disabled"))
+    one.charge()
+    assert "charges" in refused(one, "erase", "settings", "LCD").reason
+    assert not one.settings.untouched() and not one.core.restart
+
+
+def test_locked_means_the_password_for_whoever_comes_over_rest():
+    one = bench(dict(ALL, trust_lan="Disabled", drive_locked="Enabled"))
+    assert refused(one, "mode", "Smart", "REST").field == "drive_locked"
+    for source in ("installer", "portal", "LCD", "MQTT", "card"):
+        one.command("mode", "Smart", source)
+    one.settings.set("trust_lan", "Enabled")
+    one.command("mode", "Smart", "REST")
+
+
+def test_the_time_server_may_put_the_clock_right():
+    one = bench()
+    one.clock_s = NOON_S
+    one.run(1000)
+    assert refused(one, "clock", NOON_S + 60, "REST").field == "clock"
+    one.command("clock", NOON_S + 60, "NTP")
+    assert one.core.new_clock_s == NOON_S + 60

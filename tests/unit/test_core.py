@@ -425,6 +425,14 @@ def test_a_stop_is_kept_over_a_power_cut_during_the_session():
     assert again.status.access == 0
 
 
+def test_a_zone_that_is_none_is_replaced_by_the_factorys():
+    bench = Bench(clock_s=NOON_S)
+    bench.settings.load({"settings": {"tz": "rubbish"}})
+    assert bench.core.load_zone().text(NOON_S)
+    assert bench.settings.get("tz").startswith("CET-1CEST")
+    assert bench.settings.changed
+
+
 def test_a_new_zone_moves_a_daily_timer():
     bench = _timed()
     bench.command("timer", ("Normal", "2026-09-22T13:00", "2026-09-22T14:00", 1))

@@ -312,6 +312,47 @@ def test_without_a_clock_the_floor_limits_every_moment():
     assert capacity.used_wh == (9000 - RESERVE_W) * 600 // 3600
 
 
+# ---- the last day ----
+
+def test_the_quarters_of_a_day():
+    site = Site()
+    assert list(site.capacity.quarters()) == []
+    for number in range(100):
+        site.run(900, 100 * number, 60)
+    known = list(site.capacity.quarters())
+    assert known == [(900 * (QUARTER + number), 100 * number) for number in range(4, 100)]
+    site.run(890, 4000, 10)
+    assert list(site.capacity.quarters()) == known  # it is not over yet
+    site.run(10, 4000)
+    assert list(site.capacity.quarters())[-1] == (900 * (QUARTER + 100), 4000)
+
+
+def test_a_quarter_that_was_not_all_seen_is_left_out():
+    site = Site(at=450)
+    site.run(450, 3000)
+    site.run(900, 2000, 60)
+    site.run(600, 1000, 60)
+    site.run(10, None)
+    site.run(290, 1000)
+    site.run(900, 5, 60)
+    assert list(site.capacity.quarters()) == [(900 * (QUARTER + 1), 2000),
+                                              (900 * (QUARTER + 3), 0)]  # told in 10 W
+
+
+def test_a_clock_that_is_set_forgets_the_day():
+    site = Site()
+    site.run(1800, 3000, 60)
+    assert len(list(site.capacity.quarters())) == 2
+    site.clock += 3  # a slip
+    site.run(60, 3000)
+    assert len(list(site.capacity.quarters())) == 2
+    site.clock -= 7200
+    site.run(60, 3000)
+    assert list(site.capacity.quarters()) == []
+    site.capacity.second(0, -1, 0, 3000, 1)
+    assert list(site.capacity.quarters()) == []
+
+
 # ---- clocks that are set, and summer time ----
 
 def test_a_clock_set_by_seconds_keeps_what_was_counted():

@@ -1,5 +1,6 @@
 """Sessions on flash: the ring, what a power cut may cost, and the tables people get."""
 
+import json
 import os
 
 import vfs
@@ -10,7 +11,7 @@ from evse.charging.session import Session
 from evse.clock import Zone
 from evse.flashlog import SESSION, SETTING
 from evse.sessions import RECORD, SIZE, Sessions, pack, unpack
-from evse.sessions_csv import months_csv, sessions_csv
+from evse.sessions_csv import months_csv, sessions_csv, sessions_json
 
 PATH = "/tmp/microevse_sessions_test"
 ZONE = Zone("CET-1CEST,M3.5.0,M10.5.0/3")
@@ -383,6 +384,49 @@ def test_the_table_of_sessions():
         ""]
     for piece in sessions_csv(sessions, ZONE, names):
         assert piece.endswith("\n") and piece.count("\n") == 1
+
+
+def test_sessions_by_number_and_time():
+    sessions = fresh()
+    for number, start in enumerate(("2027-03-05T18:30", "2027-03-28T01:30", "",
+                                    "2027-04-01T00:00", "2028-01-01T00:00")):
+        sessions.add(ended(number + 1, 10, "", ZONE.parse(start) if start else 0))
+    for wanted, numbers in (
+            ((0, "", ""), [1, 2, 3, 4, 5]), ((3, "", ""), [3, 4, 5]), ((6, "", ""), []),
+            ((0, "2027-04", ""), [4, 5]), ((0, "", "2027-03"), [1, 2]),
+            ((0, "2027-03-28T01:30", "2027-03-28T01:30"), [2]),
+            ((0, "2027-03-28T01:31", "2027"), [4]), ((2, "2027", "2028"), [2, 4, 5]),
+            ((0, "2029", ""), []), ((0, "", "2026"), [])):
+        document = json.loads("".join(sessions_json(sessions, ZONE, names, *wanted)))
+        assert [row["number"] for row in document["sessions"]] == numbers, wanted
+        rows = lines(sessions_csv(sessions, ZONE, names, *wanted))[1:-1]
+        assert [int(row.split(",")[0]) for row in rows] == numbers, wanted
+
+
+def test_a_session_as_json():
+    sessions = fresh()
+    session = ended(2, 50, CARDS[1], ZONE.parse("2027-03-28T01:30"))
+    session.woke = 0
+    session.phases = 3
+    session.estimated = True
+    sessions.add(session)
+    pieces = list(sessions_json(sessions, ZONE, names))
+    assert json.loads("".join(pieces))["sessions"] == [{
+        "number": 2, "start_s": ZONE.parse("2027-03-28T01:30"), "start": "2027-03-28T01:30",
+        "end": "2027-03-28T03:30", "connected_s": 3600, "charging_s": 3600, "wh": 50,
+        "solar_wh": 25, "card": CARDS[1], "name": 'Bo "the" Boss, jr', "started": "by card",
+        "stopped": "the car was unplugged", "phases": 3, "peak_da": 161, "woke": 0,
+        "estimated": True, "interrupted": False}]
+    assert max(len(piece) for piece in pieces) < 200
+
+
+def test_others_run_while_many_sessions_are_passed_over():
+    sessions = fresh()
+    for number in range(1, 101):
+        sessions.add(ended(number, 1, ""))
+    pieces = list(sessions_json(sessions, ZONE, names, 100))
+    assert pieces.count("") == 12
+    assert json.loads("".join(pieces))["sessions"][0]["number"] == 100
 
 
 def test_sums_by_month_and_card():

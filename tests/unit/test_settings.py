@@ -5,7 +5,7 @@ import os
 
 from evse import reasons
 from evse.journal import Journal
-from evse.settings import DEFAULT, KEY, TABLE, Refused, Settings, check
+from evse.settings import DEFAULT, KEY, KIND, TABLE, Refused, Settings, check
 
 PATH = "/tmp/microevse_settings_test.json"
 
@@ -55,6 +55,15 @@ def test_enum_names_ignore_case_and_are_stored_in_their_own_spelling():
     settings.set("mode", "sMART")
     assert settings.get("mode") == "Smart"
     assert "Normal" in _refused(settings.set, "mode", "Turbo").allowed
+
+
+def test_the_mqtt_prefix_is_a_topic():
+    settings = Settings(Journal().record)
+    for value in ("", "SmartEVSE/4711", "at home", "a" * 63):
+        settings.set("mqtt_prefix", value)
+        assert settings.get("mqtt_prefix") == value
+    for value in ("home/#", "+", "/home", "home/", "a\0b", "h\xf6me", "a\x7f", "a" * 64):
+        assert _refused(settings.set, "mqtt_prefix", value).field == "mqtt_prefix", value
 
 
 def test_min_stays_below_max():
@@ -125,6 +134,19 @@ def test_settings_that_contain_each_other_load_in_any_order():
     assert (settings.get("min"), settings.get("max")) == (16, 32)
 
 
+def test_the_password_is_kept_and_forgotten_with_all_the_rest():
+    settings = Settings(_fresh().record, PATH)
+    settings.remember("auth", "1000$" + "x" * 95)
+    settings.save()
+    again = Settings(Journal().record, PATH)
+    assert again.states["auth"] == "1000$" + "x" * 95
+    again.erase()
+    assert again.states["auth"] == ""
+    for wrong in (None, 5, [], "x" * 101):
+        again.load({"auth": wrong})
+        assert again.states["auth"] == "", wrong
+
+
 def test_a_cut_between_the_renames_keeps_the_newest_generation():
     settings = Settings(_fresh().record, PATH)
     settings.set("mains", 30)
@@ -174,3 +196,19 @@ def test_a_network_that_is_told_later_switches_nothing_on():
     settings = Settings(_fresh().record, PATH)
     settings.load({"settings": {"wifi_ssid": "home"}})  # as the log and the twin bring them
     assert settings.get("wifi") == "Disabled"
+
+
+def test_secrets_are_known_by_their_names():
+    for setting in TABLE:
+        assert (setting[KIND] == "secret") == setting[KEY].endswith("_password"), setting[KEY]
+
+
+def test_what_nobody_has_set_is_as_the_factory_left_it():
+    one = Settings(Journal().record)
+    assert one.untouched()
+    one.remember("portal", "abcdefgh")
+    assert one.untouched()
+    one.set("max", 16)
+    assert not one.untouched()
+    one.set("max", 13)
+    assert one.untouched()

@@ -53,6 +53,7 @@ def test_a_charger_at_work():
     assert status.clock_s >= NOON_S
     assert status.uptime_s >= 13
     assert status.heap_free() > 1000
+    assert status.heap_low <= status.heap_free()
 
 
 def test_facts_are_of_the_last_refresh():
@@ -363,3 +364,12 @@ def test_what_later_issues_show_is_not_there_yet():
     status = Bench().status
     assert (status.portal, status.update, status.wizard, status.ip) == (None, None, False, "")
     assert (status.capacity_left_s, status.delay_s) == (0, 0)
+
+
+def test_events_from_a_number_on_and_from_one_that_has_not_come_yet():
+    bench = Bench()
+    numbers = [event[0] for event in bench.status.events()]
+    assert len(numbers) > 0
+    assert [event[0] for event in bench.status.events(numbers[-1])] == numbers[-1:]
+    assert list(bench.status.events(numbers[-1] + 1)) == []
+    assert [event[0] for event in bench.status.events(numbers[-1] + 2)] == numbers

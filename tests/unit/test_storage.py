@@ -230,7 +230,7 @@ def test_a_session_that_is_cut_off_is_kept_as_interrupted():
     (number, found, interrupted), = sessions()
     assert (number, interrupted) == (1, True)
     assert wh - 185 <= found <= wh, (found, wh)  # a minute at 11 kW
-    lines = list(again.status.sessions_csv())
+    lines = list(again.status.table("sessions_csv"))
     assert lines[1].startswith("1,2026-09-22T14:00,") and lines[1].endswith(",1\n"), lines[1]
     again.charge()
     again.run(2000)
@@ -289,7 +289,8 @@ def test_names_of_cards_come_with_the_sessions():
     bench.command("swipe", ANNA, "card")
     bench.charge()
     bench.unplug()
-    for lines in (list(bench.status.sessions_csv()), list(bench.status.months_csv())):
+    for lines in (list(bench.status.table("sessions_csv")),
+                  list(bench.status.table("months_csv"))):
         assert '"Anna"' in lines[-1], lines
 
 
