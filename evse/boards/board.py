@@ -10,7 +10,11 @@ All calls return at once; those marked *10 ms* run in the control path and alloc
 
 
 class Board:
-    """Base of all boards. ``name`` is the board's build name, ``serial`` its serial number."""
+    """Base of all boards. ``name`` is the board's build name, ``serial`` its serial number.
+
+    The number is the one the owner knows: taken over from the original firmware (the file
+    ``serial`` in ``data_dir()``), burnt into the chip, or made of its hardware address.
+    """
 
     name = ""
     serial = 0
@@ -127,15 +131,29 @@ class Board:
         """(host, port) the web server listens on, or None without a network."""
         raise NotImplementedError
 
-    def start_network(self, ssid, password):
-        """Join a WiFi network without waiting for it; nothing to do where a network exists.
+    def radio(self):
+        """The WiFi, or None where there is none or it is broken; always the same object.
 
-        No ``ssid`` leaves the one that was joined.
+        ``join(ssid, password, fixed)`` joins a network without waiting for it, after leaving the
+        one before; ``fixed`` is (address, mask, gateway, name server), or None to be given them;
+        no ``ssid`` only leaves. It tries a few times. ``link()`` returns (state, own address,
+        dBm), the last two "" and 0 unless joined; states are 0 none, 1 under way, 2 joined, 3
+        wrong password, 4 no such network, 5 another reason: what went wrong last, tries may go on.
+
+        ``scan()`` begins to look for networks, which takes 3 s and must not be asked while one is
+        being joined; ``found()`` returns None until that is over, then once a list of (name in
+        bytes, dBm, has a password, BSSID in bytes, channel). ``channel()`` is the own one.
+
+        ``open_portal(ssid, password)`` opens a network and returns the own address in it, whose
+        first three numbers are those of all who join; OSError when it cannot be. It and
+        ``close_portal()`` may stall: never with a contactor closed. ``portal_dns()`` is where a
+        name server for that network has to listen, (host, port).
+
+        ``mdns()`` returns the board's end of multicast DNS, or None: ``socket`` to poll,
+        ``receive()`` (packet, address, port) or None for what is not for us, ``send(data, address,
+        port)``, without the two to everybody.
         """
-
-    def ip(self):
-        """Own address as ``a.b.c.d``, "" while there is none."""
-        raise NotImplementedError
+        return None
 
     def dns_server(self):
         """Address of the network's name server as ``a.b.c.d`` or ``a.b.c.d:port``, or None."""
@@ -143,6 +161,18 @@ class Board:
 
     def modbus_address(self):
         """(host, port) for Modbus TCP, or None where it cannot be served."""
+        raise NotImplementedError
+
+    def telnet_address(self):
+        """(host, port) the log is shown at over telnet, or None where it cannot be."""
+        raise NotImplementedError
+
+    def heaps(self):
+        """Yield (name, free, largest free piece, least ever free) of other memory, in bytes."""
+        raise NotImplementedError
+
+    def reset_cause(self):
+        """What started the board, in one word: power, hard, watchdog, deepsleep or soft."""
         raise NotImplementedError
 
     def data_dir(self):

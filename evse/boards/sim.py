@@ -124,7 +124,7 @@ class Sim:
         self._backlight = 0
         self._line = 0
         self._card = _NO_CARD
-        self._log = None
+        self._log = self._radio = None
         self._synth = Synth()
         # What to add to the host's time; None while the time of day is not known.
         self._clock = 0
@@ -255,11 +255,12 @@ class Sim:
     def display(self):
         return _Display(self._tell)
 
-    def start_network(self, ssid, password):
-        pass  # the host has one
-
-    def ip(self):
-        return self.http_address()[0]
+    def radio(self):
+        port = os.getenv("MICROEVSE_RADIO")
+        if port and not self._radio:
+            from evse.boards.sim_radio import Radio
+            self._radio = Radio(_loopback(int(port)), self.http_address()[0])
+        return self._radio
 
     def dns_server(self):
         server = os.getenv("MICROEVSE_DNS")
@@ -281,6 +282,19 @@ class Sim:
             return None
         host, port = address.rsplit(":", 1)
         return host, int(port)
+
+    def telnet_address(self):
+        address = os.getenv("MICROEVSE_TELNET")
+        if not address:
+            return None
+        host, port = address.rsplit(":", 1)
+        return host, int(port)
+
+    def heaps(self):
+        return ()  # the host's memory says nothing about the board's
+
+    def reset_cause(self):
+        return "power" if self.power_returned() else "soft"
 
     def settings_overrides(self):
         return os.getenv("MICROEVSE_SETTINGS")

@@ -16,7 +16,7 @@ from micropython import const
 from evse import ticks
 from evse.bus import rtu
 from evse.bus.master import BadSample, Slave
-from evse.net.resolve import host_port
+from evse.net.names import host_port
 from evse.settings import Refused
 
 SERVICE = "_hwenergy._tcp.local"
@@ -329,7 +329,7 @@ class HomeWizard:
 class HomeWizards:
     """All meters of this kind, as the settings name them, by role in ``meters``.
 
-    ``status`` and ``command`` are the core's doors, ``names`` an ``evse.net.resolve.Names``.
+    ``status`` and ``command`` are the core's doors, ``names`` an ``evse.net.names.Names``.
     """
 
     def __init__(self, status, command, names, now):

@@ -1,8 +1,7 @@
-"""Names to IPv4 addresses, by our own questions: the system's would stop the loop for 12 s.
+"""Questions of names and their answers: DNS and multicast DNS.
 
-``name.local`` is asked of everybody on the network (multicast DNS, answered to us alone), any
-other name of the network's name server. A socket exists only while there is a question, and is
-looked at every few ms. What comes back is foreign: packets, names and time are bounded.
+Loaded for a question. Its socket exists only as long, and is looked at every few ms. What comes
+back is foreign: packets, names and time are bounded.
 """
 
 import asyncio
@@ -14,8 +13,7 @@ import struct
 from micropython import const
 
 from evse import ticks
-
-GROUP = ("224.0.0.251", 5353)
+from evse.net.names import host_port, is_address
 
 A = const(1)
 CNAME = const(5)
@@ -34,32 +32,11 @@ _STEPS_MAX = const(12)  # labels and pointers of one name
 _RECORDS_MAX = const(12)
 _DOT = const(0x2E)
 _HOSTS_MAX = const(8)
-_NAMES_MAX = const(8)
 _TRIES = const(3)
 _TRY_MS = const(1000)
 _POLL_MS = const(20)
 _TTL_MIN_S = const(30)
 _TTL_MAX_S = const(3600)
-_AGAIN_S = const(10)  # until a question that was not answered is asked again
-
-_ADDRESS, _SINCE, _KEEP_S = const(0), const(1), const(2)
-
-
-def host_port(text, port):
-    """Return (host, port) of ``host`` or ``host:port``; ValueError for a port that is none."""
-    host, colon, digits = text.partition(":")
-    if colon:
-        port = int(digits)
-        if not 0 < port < 65536:
-            raise ValueError(text)
-    return host, port
-
-
-def is_address(name):
-    """True for an IPv4 address in figures."""
-    parts = name.split(".")
-    return len(parts) == 4 and all(
-        part.isdigit() and len(part) < 4 and int(part) < 256 for part in parts)
 
 
 def question(number, name, kind, local):
@@ -160,129 +137,73 @@ def hosts_in(data, rows, service):
     return hosts
 
 
-class Names:
-    """What is known of names, and who asks for more.
+async def address(server, group, name, now):
+    """Return (address, for how many s) of ``name``, (None, 0) if there is none of that name.
 
-    ``server()`` is the name server as ``a.b.c.d`` or ``a.b.c.d:port``, None without; ``group`` is
-    who is asked for local names. An address is kept for as long as its owner says, within bounds,
-    and for longer while nobody answers: who uses it finds out whether it is still right.
+    None when nobody has answered. ``server()`` and ``group`` as in ``evse.net.names``.
     """
+    local = name.endswith(".local")
 
-    def __init__(self, server, now, group=GROUP):
-        self._server = server
-        self._now = now
-        self._group = group
-        self._known = {}
-        self._busy = False
+    def take(data, rows):
+        found = address_in(data, rows, name)
+        # A name server knows what there is not; of a network's hosts another may speak up.
+        return found or (None if local else (None, 0))
 
-    async def lookup(self, name):
-        """Return the address of ``name`` as text, None when it is not to be had. Takes up to 3 s,
-        and as long again for each question that is under way."""
-        if is_address(name):
-            return name
-        name = _plain(name)
-        if not self._fresh(name):
-            await self._begin()
+    return await _ask(server, group, name, A, local, take, now)
+
+
+async def hosts(group, service, now):
+    """Return the local names of all hosts that offer ``service``; takes 3 s."""
+    found = []
+
+    def collect(data, rows):
+        for host in hosts_in(data, rows, service):
+            if host not in found and len(found) < _HOSTS_MAX:
+                found.append(host)
+
+    await _ask(None, group, service, PTR, True, collect, now)
+    return found
+
+
+async def _ask(server, group, name, kind, local, take, now):
+    """Ask until ``take(data, rows)`` returns something of an answer; return it, or None."""
+    number = int.from_bytes(os.urandom(2), "big")
+
+    def judge(data):
+        try:
+            return take(data, records(data, number, name, kind, local))
+        except (ValueError, IndexError):
+            return None
+
+    try:
+        packet = question(number, name, kind, local)
+        peer = group if local else host_port(server() or "", 53)
+        for _ in range(_TRIES if is_address(peer[0]) else 0):
+            sock = _send(packet, peer, local)
             try:
-                if not self._fresh(name):  # nobody has asked in the meantime
-                    await self._renew(name)
+                found = await _listen(sock, judge, now)
             finally:
-                self._busy = False
-        return self._known[name][_ADDRESS]
+                sock.close()
+            if found is not None:
+                return found
+    except (OSError, ValueError):
+        pass  # no network, or not a name
+    return None
 
-    def doubt(self, name):
-        """The address of ``name`` did not answer: ask soon again for it."""
-        known = self._known.get(_plain(name))
-        if known:
-            known[_KEEP_S] = min(known[_KEEP_S], _AGAIN_S)
 
-    async def browse(self, service):
-        """Return the local names of all hosts that offer ``service``; takes 3 s.
-
-        ``service`` is for instance "_http._tcp.local".
-        """
-        hosts = []
-
-        def collect(data, rows):
-            for host in hosts_in(data, rows, service):
-                if host not in hosts and len(hosts) < _HOSTS_MAX:
-                    hosts.append(host)
-
-        await self._begin()
-        try:
-            await self._ask(service, PTR, True, collect)
-        finally:
-            self._busy = False
-        return hosts
-
-    async def _begin(self):
-        """Wait until no other question is under way."""
-        while self._busy:
-            await asyncio.sleep_ms(_POLL_MS)
-        self._busy = True
-
-    def _fresh(self, name):
-        known = self._known.get(name)
-        return known and 0 <= ticks.diff(self._now(), known[_SINCE]) < known[_KEEP_S] * 1000
-
-    async def _renew(self, name):
-        local = name.endswith(".local")
-
-        def take(data, rows):
-            found = address_in(data, rows, name)
-            # A name server knows what there is not; of a network's hosts another may speak up.
-            return found or (None if local else (None, _AGAIN_S))
-
-        known = self._known.get(name)
-        answer = await self._ask(name, A, local, take)
-        if not known:
-            if len(self._known) >= _NAMES_MAX:
-                self._known.pop(next(iter(self._known)))
-            known = self._known[name] = [None, 0, 0]
-        known[_SINCE] = self._now()
-        if answer:
-            known[_ADDRESS], known[_KEEP_S] = answer
-        else:
-            known[_KEEP_S] = _AGAIN_S
-
-    async def _ask(self, name, kind, local, take):
-        """Ask until ``take(data, rows)`` returns something of an answer; return it, or None."""
-        number = int.from_bytes(os.urandom(2), "big")
-
-        def judge(data):
-            try:
-                return take(data, records(data, number, name, kind, local))
-            except (ValueError, IndexError):
-                return None
-
-        try:
-            packet = question(number, name, kind, local)
-            peer = self._group if local else host_port(self._server() or "", 53)
-            for _ in range(_TRIES if is_address(peer[0]) else 0):
-                sock = _send(packet, peer, local)
-                try:
-                    found = await self._listen(sock, judge)
-                finally:
-                    sock.close()
-                if found is not None:
-                    return found
-        except (OSError, ValueError):
-            pass  # no network, or not a name
-        return None
-
-    async def _listen(self, sock, judge):
-        """Return what ``judge`` makes of the first packet it likes, None when none comes."""
-        poller = select.poll()
-        poller.register(sock, select.POLLIN)
-        end = ticks.add(self._now(), _TRY_MS)
-        while not ticks.due(self._now(), end):
-            await asyncio.sleep_ms(_POLL_MS)
-            for _ in poller.ipoll(0):
-                data = sock.recv(_PACKET_MAX + 1)  # one more, to tell a packet that is too long
-                found = judge(memoryview(data)) if len(data) <= _PACKET_MAX else None
-                if found is not None:
-                    return found
-        return None
+async def _listen(sock, judge, now):
+    """Return what ``judge`` makes of the first packet it likes, None when none comes."""
+    poller = select.poll()
+    poller.register(sock, select.POLLIN)
+    end = ticks.add(now(), _TRY_MS)
+    while not ticks.due(now(), end):
+        await asyncio.sleep_ms(_POLL_MS)
+        for _ in poller.ipoll(0):
+            data = sock.recv(_PACKET_MAX + 1)  # one more, to tell a packet that is too long
+            found = judge(memoryview(data)) if len(data) <= _PACKET_MAX else None
+            if found is not None:
+                return found
+    return None
 
 
 def _send(packet, peer, local):
@@ -298,9 +219,3 @@ def _send(packet, peer, local):
         sock.close()
         raise
     return sock
-
-
-def _plain(name):
-    """The one way a name is written here."""
-    name = name.lower()
-    return name[:-1] if name.endswith(".") else name

@@ -21,7 +21,10 @@ def browser(chromium):
 
 @pytest.fixture
 def open_page(browser):
-    """Opens a charger's page; any script error or blocked content in it fails the test."""
+    """Opens a charger's page; any script error or blocked content in it fails the test.
+
+    ``ready`` is the element that says when it has got what it shows.
+    """
     pages = []
     troubles = []
 
@@ -30,14 +33,14 @@ def open_page(browser):
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
             troubles.append(message.text)
 
-    def start(url, **options):
+    def start(url, ready="#now", **options):
         page = browser.new_page(**options)
         page.set_default_timeout(SOON_MS)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", note)
         pages.append(page)
         page.goto(url)
-        expect(page.locator("#now")).to_have_attribute("aria-busy", "false", timeout=SOON_MS)
+        expect(page.locator(ready)).to_have_attribute("aria-busy", "false", timeout=SOON_MS)
         return page
 
     yield start

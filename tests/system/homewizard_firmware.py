@@ -14,7 +14,7 @@ import time
 
 from evse import ticks
 from evse.net.homewizard import HomeWizards
-from evse.net.resolve import Names
+from evse.net.names import Names
 
 
 class Status:

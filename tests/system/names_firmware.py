@@ -12,7 +12,7 @@ import sys
 import time
 
 from evse import ticks
-from evse.net.resolve import Names
+from evse.net.names import Names
 
 ahead_ms = [0]
 

@@ -377,7 +377,8 @@ def test_the_charger_follows_a_meter_it_knows_by_name(twin, meter, running, monk
     (row,) = [row for row in status["bus"] if row["name"] == "mains"]
     assert row["ok"] and row["address"] == "meter.example:%d" % meter.port
     assert charger.get("/settings")["mains_meter"] == {
-        "import_active_energy": 13779338, "export_active_energy": 4250}
+        "import_active_energy": 13779338, "export_active_energy": 4250,
+        "host": "meter.example:%d" % meter.port}
     meter.behave = say(plain(document(active_current_l2_a=17)))
     charger.wait(lambda: charger.get("/api/v1/status")["mains"]["da"][1] == 170)
     # Of another type the meter is not listened to any more.

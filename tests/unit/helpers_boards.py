@@ -15,4 +15,5 @@ def fresh(chip=0, **levels):
     machine.clear()
     network.clear()
     machine.mem32[0x3FF5A00C] = chip
+    machine.mem32[0x3FF5A080] = 0  # no serial number burnt in
     return machine, network

@@ -5,6 +5,7 @@ import random
 import struct
 
 import helpers_dns
+from evse.net import names as asking
 from evse.net import resolve
 from helpers_dns import CNAME, PTR, SRV, A, host, name, row
 
@@ -36,17 +37,17 @@ ADDRESS = bytes((192, 168, 1, 7))
 
 def test_numbers_are_told_from_names():
     for text in ("1.2.3.4", "255.255.255.255", "0.0.0.0"):
-        assert resolve.is_address(text), text
+        assert asking.is_address(text), text
     for text in ("", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.a", "1.2.3.", "1.2..4", "a.b.c.d",
                  "1.2.3.-4", "0001.2.3.4", "1.2.3.4 ", "999999999999.1.1.1"):
-        assert not resolve.is_address(text), text
+        assert not asking.is_address(text), text
 
 
 def test_host_and_port():
-    assert resolve.host_port("meter", 80) == ("meter", 80)
-    assert resolve.host_port("1.2.3.4:8080", 80) == ("1.2.3.4", 8080)
+    assert asking.host_port("meter", 80) == ("meter", 80)
+    assert asking.host_port("1.2.3.4:8080", 80) == ("1.2.3.4", 8080)
     for text in ("a:", "a:b", "a:0", "a:65536", "a:-1", "fe80::1"):
-        assert refused(resolve.host_port, text, 80), text
+        assert refused(asking.host_port, text, 80), text
 
 
 def test_questions_as_the_protocols_want_them():
@@ -187,7 +188,7 @@ def test_whatever_comes_ends_in_records_or_a_refusal():
                 rows = resolve.records(data, NUMBER, asked, kind, local)
                 assert len(rows) <= 12
                 answer = resolve.address_in(data, rows, asked)
-                assert answer is None or resolve.is_address(answer[0]), turn
+                assert answer is None or asking.is_address(answer[0]), turn
                 resolve.hosts_in(data, rows, SERVICE)
                 sound += 1
             except (ValueError, IndexError):
@@ -209,7 +210,7 @@ def test_numeric_addresses_need_nobody():
     def server():
         raise OSError
 
-    names = resolve.Names(server, lambda: 0)
+    names = asking.Names(server, lambda: 0)
     assert asyncio.run(names.lookup("10.1.2.3")) == "10.1.2.3"
 
 
@@ -219,7 +220,7 @@ def test_without_a_name_server_there_is_no_address_and_no_exception():
     def server():
         asked.append(1)
 
-    names = resolve.Names(server, lambda: 0)
+    names = asking.Names(server, lambda: 0)
     for text in ("host.example", "host.example.", "HOST.example", "", "a..b"):
         assert asyncio.run(names.lookup(text)) is None, text
     assert len(asked) == 1  # the same name, not asked again at once; the others are none
@@ -236,13 +237,15 @@ def test_a_name_server_that_is_none_is_not_asked():
             raise OSError
 
     real, resolve.socket = resolve.socket, Sockets()
+    rare, asking.rare = asking.rare, lambda name: resolve
     try:
         for text in ("dns.example", "1.2.3.4:x", "::1", ""):
-            names = resolve.Names(lambda: text, lambda: 0)
+            names = asking.Names(lambda: text, lambda: 0)
             assert asyncio.run(names.lookup("host.example")) is None, text
         assert Sockets.asked == []
-        names = resolve.Names(lambda: "1.2.3.4:53", lambda: 0)
+        names = asking.Names(lambda: "1.2.3.4:53", lambda: 0)
         assert asyncio.run(names.lookup("host.example")) is None
         assert Sockets.asked == ["1.2.3.4"]
     finally:
         resolve.socket = real
+        asking.rare = rare

@@ -16,11 +16,12 @@ class Charger:
 
     ``make(environment)`` gives a Firmware to start; ``environment`` is the first one's, and every
     later one goes on with the settings stored by the one before. ``ended(charger, code)`` is told
-    when one ends by itself.
+    when one ends by itself. ``radio`` is the air around it.
     """
 
-    def __init__(self, plug, bus, make, environment, ended):
+    def __init__(self, plug, bus, make, environment, ended, radio=None):
         self.number = plug.number
+        self.radio = radio
         self.url = "http://%s/" % environment["MICROEVSE_HTTP"]
         self._plug = plug
         self._bus = bus
@@ -95,7 +96,8 @@ class Charger:
     def state(self):
         """What the world page shows of it."""
         by = FIRMWARE if self._board else REFERENCE if self._stand_in else None
-        return {"url": self.url, "pid": self.pid, "linked": self._linked, "driven_by": by}
+        return {"url": self.url, "pid": self.pid, "linked": self._linked, "driven_by": by,
+                "wifi": self.radio and self.radio.shown()}
 
     # ---- commands ----
 
@@ -125,4 +127,9 @@ class Charger:
         self._stand_in = StandIn(self._bus, self._plug, era)
         self._connect()
 
-    COMMANDS = {"kill": _kill, "reboot": _reboot, "link": _link, "replace": _replace}
+    def _access_point(self, **changes):
+        """Change the house's WiFi: on, ssid, password, dbm, join_s."""
+        self.radio.change(**changes)
+
+    COMMANDS = {"access_point": _access_point, "kill": _kill, "reboot": _reboot, "link": _link,
+                "replace": _replace}

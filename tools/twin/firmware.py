@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "sim"
+_PORTS = (20000, 32000)
 
 
 class Missing(Exception):
@@ -64,17 +66,26 @@ def beside(folder):
 
 def free_udp_port():
     """A UDP port of the loopback nobody uses at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return _free_port("127.0.0.1", socket.SOCK_DGRAM)
 
 
 def free_tcp_port(host):
     """A TCP port of ``host`` nobody uses at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    return _free_port(host, socket.SOCK_STREAM)
+
+
+def _free_port(host, kind):
+    """A port that the system gives nobody by itself before the firmware has taken it."""
+    while True:
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            port = random.SystemRandom().randrange(*_PORTS)  # twins may have the same seed
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
 
 
 class Firmware:

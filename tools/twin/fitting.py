@@ -6,19 +6,23 @@ MAINS_ADDRESS = 10
 EV_ADDRESS = 12
 CIRCUIT_ADDRESS = 13
 NOT_ON_BUS = ("Disabled", "API", "HomeWizrd")
-ALONE = {"mode": "Smart", "max": 16, "config": "Fixed", "power_return_s": 0}
+# The time of day is the host's, so nobody is asked for it.
+ALONE = {"mode": "Smart", "max": 16, "config": "Fixed", "power_return_s": 0, "ntp_host": ""}
 FIRST = {"mains_met": "Eastron3P", "mains_adr": MAINS_ADDRESS, "mains": 25}
 SHARED = {"mains": 63, "circuit": 50}
 
 
-def settings_of(given, count):
+def settings_of(given, count, mqtt=None):
     """Settings of each of ``count`` chargers: ``given`` for all, or for one each, over ours.
 
-    Charger 0 is the Master, all others are its Nodes, each with an address for its EV meter.
+    ``mqtt`` is their broker as (host, port), if there is one. Charger 0 is the Master, all others
+    are its Nodes, each with an address for its EV meter.
     """
     rows = []
     for number in range(count):
         row = dict(ALONE)
+        if mqtt:
+            row["mqtt_host"], row["mqtt_port"] = mqtt
         if number == 0:
             row.update(FIRST)
         if count > 1:

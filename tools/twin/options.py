@@ -88,13 +88,12 @@ def parse(arguments):
     parser.add_argument("--serial-tcp", type=_address, metavar="HOST:PORT",
                         help="let other programs join the bus there")
     parser.add_argument("--no-build", action="store_true", help="take build/sim as it is")
-    parser.add_argument("--mqtt", metavar="HOST:PORT")
+    parser.add_argument("--mqtt", type=_address, metavar="HOST:PORT",
+                        help="the MQTT broker of all chargers")
     options = parser.parse_args(arguments)
     if isinstance(options.settings, list) and len(options.settings) > options.evses:
         parser.error("--settings: %d objects for %d chargers"
                      % (len(options.settings), options.evses))
-    if options.mqtt:
-        parser.error("--mqtt: MQTT is not available yet")
     if options.auto is None:
         options.auto = not options.headless
     return options

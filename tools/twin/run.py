@@ -21,6 +21,7 @@ from twin.monitor import Monitor
 from twin.options import parse
 from twin.page import WorldPage
 from twin.plug import Plug
+from twin.radio import Radio
 from twin.sensorbox_box import SensorboxServer
 from twin.serial_bus import SerialBus
 
@@ -51,7 +52,7 @@ class Twin:
         self._options = options
         self._data = data
         self._stack = contextlib.AsyncExitStack()
-        self._settings = fitting.settings_of(options.settings, options.evses)
+        self._settings = fitting.settings_of(options.settings, options.evses, options.mqtt)
         self._bus = SerialBus()
         self._guests = None  # where others may join the bus
         self._stop = asyncio.Event()
@@ -124,10 +125,17 @@ class Twin:
             transport, _ = await loop.create_datagram_endpoint(
                 lambda plug=plug: plug, local_addr=("127.0.0.1", 0))
             self._stack.callback(transport.close)
+            page = (host, http[plug.number])
+            radio = Radio(page, self._settings[plug.number])
+            air, _ = await loop.create_datagram_endpoint(
+                lambda radio=radio: radio, local_addr=("127.0.0.1", 0))
+            self._stack.callback(air.close)
+            self._stack.push_async_callback(radio.close)
             environment = self._environment(plug, transport.get_extra_info("sockname")[1],
-                                            "%s:%d" % (host, http[plug.number]))
+                                            "%s:%d" % page)
+            environment["MICROEVSE_RADIO"] = str(air.get_extra_info("sockname")[1])
             charger = Charger(plug, self._bus, self._maker(folder, plug.number), environment,
-                              self._end_of)
+                              self._end_of, radio)
             self.live.chargers.append(charger)
             self._stack.push_async_callback(charger.close)
         await asyncio.gather(*[charger.start() for charger in self.live.chargers])

@@ -1,11 +1,19 @@
-"""Stands for MicroPython's esp32 module: partitions of NOR flash in memory.
+"""Stands for MicroPython's esp32 module: partitions of NOR flash in memory, figures of its heaps.
 
 ``partitions`` holds a bytearray by label. Programming only clears bits; what the real one refuses
 raises, and every call is noted in ``log``.
 """
 
+HEAP_DATA = 4
+
 partitions = {}
 log = []
+heaps = [(1000, 100, 60, 40), (90000, 30000, 20000, 9000)]  # total, free, largest, least of each
+
+
+def idf_heap_info(kind):
+    assert kind == HEAP_DATA
+    return heaps
 
 
 class Partition:

@@ -22,7 +22,7 @@ def clear():
     timers.clear()
     mem32.clear()
     mem32.update({
-        0x3FF5A00C: 0, 0x3FF5A010: 0, 0x3FF44530 + 4 * 19: 71,
+        0x3FF5A00C: 0, 0x3FF5A010: 0, 0x3FF5A080: 0, 0x3FF44530 + 4 * 19: 71,
         0x3FF59000: 4, 0x3FF59140: 16 | 313 << 5 | 1 << 25,
     })
     reset_reason[0] = PWRON_RESET

@@ -152,7 +152,21 @@ function times(id, number) {
   byId(id).className = number ? "hurt" : "";
 }
 
+function showWifi({access_point: ap, state, portal}) {
+  check("ap", ap.on);
+  set("ap-ssid", ap.ssid);
+  set("ap-password", ap.password);
+  set("ap-join", ap.join_s);
+  byId("wifi-state").textContent = state;
+  byId("wifi-portal").hidden = !portal;
+  if (!portal) return;
+  byId("portal-ssid").textContent = portal.ssid;
+  byId("portal-password").textContent = portal.password;
+  byId("portal-url").href = portal.url || "#";
+}
+
 function showMishaps(state) {
+  showWifi(state.chargers[state.evse].wifi);
   const {board, contactors, pilot} = state;
   fill("fault-1", state.contactor_faults, contactors.faults[0]);
   fill("fault-2", state.contactor_faults, contactors.faults[1]);
@@ -255,11 +269,15 @@ function choose(id, send) {
   byId(id).addEventListener("change", (event) => send(event.target.value));
 }
 
-function enter(id, send) {
+function type(id, send) {
   const input = byId(id);
   input.addEventListener("focus", () => held.add(id));
   input.addEventListener("blur", () => held.delete(id));
-  input.addEventListener("change", () => send(Number(input.value)));
+  input.addEventListener("change", () => send(input.value));
+}
+
+function enter(id, send) {
+  type(id, (value) => send(Number(value)));
 }
 
 const quirk = (key, value) => command("quirk", {key, value});
@@ -268,6 +286,10 @@ for (const name of ["kill", "reboot", "replace"]) {
   byId(name).addEventListener("click", () => command(name));
 }
 toggle("link", (on) => command("link", {on}));
+toggle("ap", (on) => command("access_point", {on}));
+type("ap-ssid", (ssid) => command("access_point", {ssid}));
+type("ap-password", (password) => command("access_point", {password}));
+enter("ap-join", (join_s) => command("access_point", {join_s}));
 
 byId("plug").addEventListener("click", (event) =>
   command(event.target.dataset.plugged === "true" ? "unplug" : "plug"));
