@@ -11,9 +11,18 @@ LINE_MAX = const(1024)
 HEAD_MAX = const(4096)
 HEADERS_MAX = const(32)
 BODY_MAX = const(1024)
+LONG_MAX = const(4096)
+# Parsed, each part takes far more memory than it takes on the wire.
+PARAMETERS_MAX = const(64)
+BRACKETS_MAX = const(64)
+COMMAS_MAX = const(300)
+COOKIE = const("evse")
 _READ = const(256)
 
-_METHODS = ("GET", "HEAD", "POST")
+_METHOD_MAX = const(10)
+_READING = const(("GET", "HEAD"))
+# What is sent there may be LONG_MAX bytes, which are kept in pieces.
+_LONG = const(("/api/v1/restore", "/api/v1/cards"))
 _LOCAL_NAMES = ("localhost", "")
 
 
@@ -32,7 +41,11 @@ class Gone(Exception):
 
 
 class Inlet:
-    """One request of one connection. ``names`` are the host names this charger answers to."""
+    """One request of one connection. ``names`` are the host names this charger answers to.
+
+    ``token`` is the one it came with, "" without. ``chunks`` is a list for the pieces of a body
+    that may be long, else None.
+    """
 
     def __init__(self, stream, names):
         self._stream = stream
@@ -41,6 +54,8 @@ class Inlet:
         self._replay = []
         self._body = b""
         self.length = 0
+        self.token = ""
+        self.chunks = None
 
     # ---- from the wire ----
 
@@ -67,21 +82,36 @@ class Inlet:
             if count > HEADERS_MAX:
                 raise Refusal(431, "more than %d headers" % HEADERS_MAX)
             _keep(headers, line)
-        self.length = _length(headers)
+        if method not in _READING and target.partition("?")[0] in _LONG:
+            self.chunks = []
+        self.length = _length(headers, BODY_MAX if self.chunks is None else LONG_MAX)
         _check_host(headers.get("host"), self._names)
-        if method == "POST":
+        if method not in _READING:
             _check_origin(headers)
+        self.token = _token(headers)
         self._replay.append(("%s %s HTTP/1.0\r\n" % (method, target)).encode())
         if "content-type" in headers:
             self._replay.append(("Content-Type: %s\r\n" % headers["content-type"]).encode())
-        self._replay.append(("Content-Length: %d\r\n" % self.length).encode())
+        if self.chunks is None:
+            self._replay.append(("Content-Length: %d\r\n" % self.length).encode())
         self._replay.append(b"\r\n")
 
     async def read_body(self):
         """Read the announced body; raises Gone when it never comes whole."""
-        while len(self._rest) < self.length:
-            await self._more()
-        self._body = self._rest[: self.length]
+        if self.chunks is None:
+            while len(self._rest) < self.length:
+                await self._more()
+            self._body = self._rest[: self.length]
+            _check_parts((self._body,))
+            return
+        left = self.length
+        while left:
+            if not self._rest:
+                await self._more()
+            self.chunks.append(self._rest[:left])
+            left -= len(self.chunks[-1])
+            self._rest = b""
+        _check_parts(self.chunks)
 
     async def _line(self, status, error):
         while True:
@@ -120,11 +150,12 @@ def _text(line):
 
 def _request_line(line):
     parts = _text(line).split()
-    if len(parts) != 3 or not parts[2].startswith("HTTP/1.") or not parts[1].startswith("/"):
+    if (len(parts) != 3 or not parts[2].startswith("HTTP/1.") or not parts[1].startswith("/")
+            or len(parts[0]) > _METHOD_MAX):
         raise Refusal(400, "not an HTTP/1 request")
     method, target, _ = parts
-    if method not in _METHODS:
-        raise Refusal(405, "method must be GET, HEAD or POST", {"Allow": "GET, HEAD, POST"})
+    if target.count("&") >= PARAMETERS_MAX:
+        raise Refusal(400, "more than %d parameters" % PARAMETERS_MAX)
     try:
         urldecode(target)
     except ValueError:
@@ -139,6 +170,8 @@ _WANTED = (
     "content-type",
     "transfer-encoding",
     "sec-fetch-site",
+    "authorization",
+    "cookie",
 )
 
 
@@ -160,15 +193,37 @@ def _keep(headers, line):
     headers[name] = value
 
 
-def _length(headers):
+def _length(headers, most):
     if "transfer-encoding" in headers:
         raise Refusal(411, "the body needs a Content-Length")
     text = headers.get("content-length", "0")
     if not text.isdigit():
         raise Refusal(400, "malformed Content-Length")
-    if len(text) > 9 or int(text) > BODY_MAX:
-        raise Refusal(413, "body longer than %d bytes" % BODY_MAX)
+    if len(text) > 9 or int(text) > most:
+        raise Refusal(413, "body longer than %d bytes" % most)
     return int(text)
+
+
+def _token(headers):
+    """The token in the headers or else in a cookie, "" without one."""
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return token.strip()
+    for cookie in headers.get("cookie", "").split(";"):
+        name, _, token = cookie.strip().partition("=")
+        if name == COOKIE:
+            return token
+    return ""
+
+
+def _check_parts(chunks):
+    """Refuse a body that would take too much memory as lists and dicts, whatever it is."""
+    for marks, most in (("[{", BRACKETS_MAX), (",", COMMAS_MAX), ("&", PARAMETERS_MAX - 1)):
+        count = 0
+        for mark in marks:
+            count += sum(chunk.count(mark.encode()) for chunk in chunks)
+        if count > most:
+            raise Refusal(400, "more than %d of %s in the body" % (most, " or ".join(marks)))
 
 
 def _host_name(host):

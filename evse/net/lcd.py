@@ -1,6 +1,6 @@
 """The display over the network: its picture, the three buttons, and who may press them.
 
-Loaded when somebody asks, and kept as long as it has wrong PINs or open doors to remember.
+Loaded when somebody asks, and kept as long as it has open doors to remember.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import framebuf
 from micropython import const
 
 from evse import ticks
-from evse.net.reply import Reply, failure, quote, shared
+from evse.net.reply import Reply, failure, quote, shared, trusted
 from evse.settings import Refused
 
 _WIDTH = const(128)
@@ -25,14 +25,8 @@ _KEPT_MS = const(60_000)
 _DRAW_MS = const(500)  # a redraw is over by then
 _STEP_MS = const(5)
 
-# Who has given the PIN, or a wrong one: (peer, PIN given or -1, wrong ones so far) and the tick at
-# which it is forgotten or, after too many wrong ones, may try again.
-_PEERS = const(6)
+_DOORS = const(6)
 _OPEN_MS = const(600_000)
-_WRONG_MS = const(3_600_000)
-_TRIES = const(5)
-_WAIT_S = const(60)
-_WAIT_MOST_S = const(600)
 
 # 1086 bytes in all: 128 x 64, 1 bit, bottom row first; 0 is white, 1 red, which pages tint.
 _BMP = (b"BM>\x04\0\0\0\0\0\0>\0\0\0"
@@ -41,9 +35,12 @@ _BMP = (b"BM>\x04\0\0\0\0\0\0>\0\0\0"
 
 
 class Lcd:
-    """Answers for the display of ``status``; ``command`` presses its buttons."""
+    """Answers for the display of ``status``; ``command`` presses its buttons.
 
-    def __init__(self, status, command, now):
+    ``guesses()`` gives the evse.net.guesses there is, ``now`` is the tick.
+    """
+
+    def __init__(self, status, command, guesses, now):
         self._status = status
         self._command = command
         self._used_at = now
@@ -52,17 +49,17 @@ class Lcd:
         # Frames are counted from the tick on, so that a number from before this was loaded is
         # none of ours: they are fewer than milliseconds.
         self._first = self._frame = now
-        self._peers = []
-        self._until = array("i", (0 for _ in range(_PEERS)))
+        self._guesses = guesses
+        self._doors = []  # of who has given the PIN: [peer, PIN, tick at which it closes]
 
     def over(self, now):
-        """True when nobody asks any more, and nobody's PIN has to be remembered."""
-        self._forget(now)
-        return ticks.diff(now, self._used_at) >= _KEPT_MS and not self._peers
+        """True when nobody asks any more, and no door is open."""
+        self._find("", now)
+        return ticks.diff(now, self._used_at) >= _KEPT_MS and not self._doors
 
-    def answer(self, request, now):
+    def answer(self, request, _status, _command):
         """Answer one of the paths of the display."""
-        self._used_at = now
+        now = self._used_at = request.now
         post = request.method == "POST"
         if request.path == "/lcd-verify-password":
             return self._verify(request, now)
@@ -87,30 +84,30 @@ class Lcd:
         setting = self._status.setting
         if setting("lcd_lock") == "Enabled":
             return "locked"
-        if setting("trust_lan") == "Enabled" or self._given(request.client_addr, now) >= 0:
+        if trusted(request, self._status) or self._find(request.client_addr, now):
             return "open"
         return "pin" if setting("lcd_pin") else "closed"
 
     def _press(self, request, now):
         name, state = _parameter(request, "button"), _parameter(request, "state")
-        given = self._given(request.client_addr, now)
+        door = self._find(request.client_addr, now)
         document = {"button": {"right": "down", "middle": "down", "left": "down"}}
         bit = 0
         down = False
-        if given < 0 and self._status.setting("trust_lan") != "Enabled":
+        if not door and not trusted(request, self._status):
             # As older firmwares answer whoever has not given the PIN.
-            document["error"] = "the buttons need the PIN of the LCD, or trust_lan"
+            document["error"] = "the buttons need the PIN of the LCD, the password or trust_lan"
             return Reply(quote(document))
         if name in _NAMES and str(state).lower() in ("0", "1", "true", "false"):
             down = str(state).lower() in ("1", "true")
             bit = 1 << _NAMES.index(name)
             try:
-                self._command("button", (name, down), "REST" if given < 0 else "PIN")
+                self._command("button", (name, down), "PIN" if door else request.source)
             except Refused as exc:
                 document["error"] = exc.reason
                 down = False
-            if given >= 0:
-                self._until[given] = ticks.add(now, _OPEN_MS)
+            if door:
+                door[2] = ticks.add(now, _OPEN_MS)
         pressed = self._status.panel().pressed
         if bit:
             pressed = pressed | bit if down else pressed & ~bit
@@ -125,52 +122,30 @@ class Lcd:
         if not pin:
             return Reply('{"success":false,"error":"no PIN is set"}')
         peer = request.client_addr
-        number = self._find(peer, now)
-        if number < 0:
-            if len(self._peers) >= _PEERS:
-                return Reply('{"success":false,"error":"too many have tried"}')
-            number = len(self._peers)
-            self._peers.append((peer, -1, 0))
-            self._until[number] = ticks.add(now, _WRONG_MS)
-        wrong = self._peers[number][2]
-        wait_ms = ticks.diff(self._until[number], now) - _WRONG_MS
-        if wait_ms > 0:
-            return Reply('{"success":false,"wait_s":%d}' % (wait_ms // 1000 + 1))
+        guesses = self._guesses()
+        wait_s = guesses.wait_s(peer, now)
+        if wait_s < 0:
+            return Reply('{"success":false,"error":"too many have tried"}')
+        if wait_s:
+            return Reply('{"success":false,"wait_s":%d}' % wait_s)
         text = str(_parameter(request, "password", False))
-        if len(text) <= 4 and text.isdigit() and int(text) == pin:
-            self._peers[number] = (peer, pin, 0)
-            self._until[number] = ticks.add(now, _OPEN_MS)
-            return Reply('{"success":true}')
-        wrong += 1
-        wait_s = 0
-        if wrong >= _TRIES:
-            wait_s = min(_WAIT_S << min(wrong - _TRIES, 4), _WAIT_MOST_S)
-        self._peers[number] = (peer, -1, wrong)
-        self._until[number] = ticks.add(now, _WRONG_MS + wait_s * 1000)
-        return Reply('{"success":false,"wait_s":%d}' % wait_s)
+        if len(text) > 4 or not text.isdigit() or int(text) != pin:
+            return Reply('{"success":false,"wait_s":%d}' % guesses.wrong(peer, now))
+        guesses.right(peer, now)
+        self._doors = [door for door in self._doors if door[0] != peer][1 - _DOORS:]
+        self._doors.append([peer, pin, ticks.add(now, _OPEN_MS)])
+        return Reply('{"success":true}')
 
     def _find(self, peer, now):
-        """Place of ``peer`` among those remembered, or -1."""
-        self._forget(now)
-        for number, known in enumerate(self._peers):
-            if known[0] == peer:
-                return number
-        return -1
-
-    def _given(self, peer, now):
-        """Place of ``peer`` among those remembered if it has given the PIN in force, else -1."""
-        number = self._find(peer, now)
+        """The door of ``peer`` if it has given the PIN in force, else None."""
+        found = None
         pin = self._status.setting("lcd_pin")
-        return number if number >= 0 and pin and self._peers[number][1] == pin else -1
-
-    def _forget(self, now):
-        """Forget those whose time is up; the last one takes the place of each."""
-        peers = self._peers
-        for number in range(len(peers) - 1, -1, -1):
-            if ticks.due(now, self._until[number]):
-                peers[number] = peers[-1]
-                self._until[number] = self._until[len(peers) - 1]
-                peers.pop()
+        for door in self._doors[:]:
+            if ticks.due(now, door[2]):
+                self._doors.remove(door)
+            elif door[0] == peer and door[1] == pin != 0:
+                found = door
+        return found
 
     # ---- frames ----
 

@@ -2,10 +2,14 @@
 
 import asyncio
 import json
+import sys
 
 from microdot import Response
 
+from evse.net.inlet import Refusal
+
 _SIZE = 512
+_FULL = 256  # text is let go at so much: to make it takes its time
 # The only send buffer for bodies. It is filled and handed to the socket without an await between,
 # so requests that run side by side may share it: its content never has to outlive a switch.
 _buffer = bytearray(_SIZE)
@@ -13,13 +17,13 @@ shared = memoryview(_buffer)
 
 # Scripts, styles and requests from this origin only; nobody may frame the page.
 _COMMON = (
-    "Connection: close\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
-    "Referrer-Policy: no-referrer\r\n"
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'\r\n"
-    "\r\n"
+    b"Connection: close\r\n"
+    b"X-Content-Type-Options: nosniff\r\n"
+    b"Referrer-Policy: no-referrer\r\n"
+    b"Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+    b"img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    b"frame-ancestors 'none'\r\n"
+    b"\r\n"
 )
 
 
@@ -60,8 +64,36 @@ class Reply(Response):
         lines = ["HTTP/1.0 %d %s\r\n" % (status, "OK" if status < 300 else "Error")]
         for name, value in self.headers.items():
             lines.append("%s: %s\r\n" % (name, value))
-        lines.append(_COMMON)
-        return "".join(lines).encode()
+        own = "".join(lines).encode()
+        size = len(own) + len(_COMMON)
+        if size > _SIZE:
+            return own + _COMMON
+        _buffer[:len(own)] = own
+        _buffer[len(own):size] = _COMMON
+        return shared[:size]
+
+
+class Later(Reply):
+    """The answer a coroutine returns that takes its time, or raises as a Refusal."""
+
+    def __init__(self, work, limit_ms):
+        super().__init__("")
+        self._work = work
+        self._limit_ms = limit_ms
+
+    async def write(self, stream):
+        """Wait for the answer, ``limit_ms`` at most, and send it."""
+        stream.allow_more(self._limit_ms)
+        try:
+            answer = await self._work
+        except Refusal as exc:
+            answer = failure(exc.status, exc.error, headers=exc.headers)
+        except MemoryError:
+            raise
+        except Exception as problem:
+            sys.print_exception(problem)
+            answer = failure(500, "internal error")
+        await answer.write(stream)
 
 
 def _packed(pieces):
@@ -75,13 +107,13 @@ def _packed(pieces):
         data = piece.encode()
         start = 0
         while start < len(data):
-            count = min(_SIZE - used, len(data) - start)
+            count = min(_FULL - used, len(data) - start)
             _buffer[used : used + count] = data[start : start + count]
             start += count
             used += count
-            if used == _SIZE:
+            if used == _FULL:
                 used = 0
-                yield shared
+                yield shared[:_FULL]
         if not data or data[-1] == 10:
             yield shared[:used]
             used = 0
@@ -110,6 +142,11 @@ def rfid_text(code):
 def quote(value):
     """``value`` as JSON text."""
     return json.dumps(value)
+
+
+def trusted(request, status):
+    """Whether the asker may see and do what the installer may."""
+    return request.source != "REST" or status.setting("trust_lan") == "Enabled"
 
 
 def failure(status, error, field=None, allowed=None, headers=None):

@@ -6,58 +6,71 @@ an answer and is let go.
 """
 
 import asyncio
+import gc
 import select
 import socket
 import sys
-import time
 
 from microdot import Request
 from micropython import const
 
 from evse import ticks
-from evse.net import api, inlet, legacy, page
+from evse.net import inlet
 from evse.net.reply import failure
-from evse.rare import rare
+from evse.net.routes import Routes, now_ms
 
 _SERVED_MAX = const(4)
-# Refused peers may take their answer at leisure, but only so many: the board has ten sockets.
+_SERVED_LEAST = const(2)
+# Refused peers may take their answer at leisure, but only so many.
 _LEAVING_MAX = const(2)
+# lwIP has ten sockets: one listens here, one answers for the host name, one is for questions of
+# names and the time of day.
+_SOCKETS = const(7)
+_MODBUS_SOCKETS = const(3)
+_TELNET_SOCKETS = const(2)
+_PORTAL_SOCKETS = const(2)  # one answers for all names there are
 _HEAD_MS = const(5000)
 _REQUEST_MS = const(10000)
 _LEAVE_MS = const(500)
 _ACCEPT_MS = const(20)
 _BACKLOG = const(4)
 _DISCARD_MAX = const(4096)
-_KEPT_MS = const(60_000)
-
-# What evse.net.writes answers. Some clients never POST, some feed a meter every second: the module
-# is loaded for the first, and goes when nobody has wanted it for a minute.
-_WRITES = ("/settings", "/currents", "/ev_meter", "/ev_state", "/rfid", "/cablelock", "/color_off",
-           "/color_normal", "/color_smart", "/color_solar", "/color_custom")
-
-# What evse.net.lcd answers: GET and POST.
-_SHOWN = ("/lcd", "/api/v1/lcd")
-_PRESSED = ("/lcd", "/lcd-verify-password")
 
 _BUSY = inlet.Refusal(503, "busy, try again in a second", {"Retry-After": "1"})
 _LATE = inlet.Refusal(408, "request not complete in time")
+_SHORT = inlet.Refusal(503, "short of memory, try again in a second", {"Retry-After": "1"})
 
 
-def now_ms():
-    """Ticks in ms."""
-    return time.ticks_ms() & ticks.MASK
+def _listen(host, port, poller):
+    """A socket that listens, known to ``poller``; OSError when the address is not to be had."""
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(socket.getaddrinfo(host, port)[0][-1])
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+        poller.register(listener, select.POLLIN)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
 
 
 class _Connection:
     """One peer and the time it has left; what answers are written to."""
 
-    def __init__(self, stream):
+    def __init__(self, stream, server, inside):
         self._stream = stream
+        self._server = server
+        self.inside = inside  # it came to the address of the network for the set-up
         self._task = asyncio.current_task()
         self._start = now_ms()
         self._deadline = self._start
         self.expired = False
         self.answered = False
+        self.long = False  # its body comes in pieces
+        self.lasting = False
+        self.token = ""
 
     def allow(self, limit_ms):
         """Let the connection live until ``limit_ms`` after its start."""
@@ -67,6 +80,14 @@ class _Connection:
         """Let the connection live for ``limit_ms`` from now."""
         self.expired = False
         self._deadline = ticks.add(now_ms(), limit_ms)
+
+    def endless(self):
+        """Ask to become one that does not end: False while there are enough of them.
+
+        Whoever may has to call ``allow_more`` again and again.
+        """
+        self.lasting = self._server.has_room_for_endless()
+        return self.lasting
 
     def reap(self, now):
         """Cancel the task when its time is up."""
@@ -78,11 +99,15 @@ class _Connection:
         self.expired = True
         self._task.cancel()
 
+    def source(self):
+        """Who asks, as of now: what its rights rest on may have ended."""
+        return self._server.source(self)
+
     def peer(self):
-        """Whose connection it is: the peer's address without its port."""
+        """Whose connection it is: the peer's address as ``a.b.c.d``."""
         address = self._stream.get_extra_info("peername")
         # On a host it is the system's own structure.
-        return address[0] if type(address) is tuple else bytes(address[4:8])
+        return address[0] if type(address) is tuple else "%d.%d.%d.%d" % tuple(address[4:8])
 
     def put(self, data):
         """Send or copy ``data`` without a switch to another task; ``awrite`` has to follow."""
@@ -95,51 +120,23 @@ class _Connection:
         await self._stream.drain()
 
 
-class WebServer:
+class WebServer(Routes):
     """Serves page and API. ``status`` and ``command`` are the core's doors.
 
     ``web_dir`` holds the page's gzipped files.
-    ``served``, ``refused`` (no room) and ``expired`` (too slow) count connections. ``lcd`` is what
-    answers for the display, None while nobody asks.
+    ``served``, ``refused`` (no room) and ``expired`` (too slow) count connections.
     """
 
     def __init__(self, status, command, web_dir):
+        super().__init__(status, command, web_dir)
         Request.max_content_length = Request.max_body_length = inlet.BODY_MAX
-        self._doors = (status, command)
-        self._web_dir = web_dir
-        self._writes = None
-        self.lcd = None
-        self._wrote_at = 0
         self._names = ("smartevse-%d" % status.serial, "microevse-%d" % status.serial)
         self._serving = []
         self._leaving = []
+        self._most = _SERVED_MAX + _LEAVING_MAX
         self.served = 0
         self.refused = 0
         self.expired = 0
-
-    def _answer(self, request):
-        """Answer a request for any path; HEAD is a GET whose body is left out."""
-        path = request.path
-        get = request.method != "POST"
-        handler = _route(("GET " if get else "POST ") + path)
-        if handler:
-            return handler(request, *self._doors)
-        if path in _WRITES and not get:
-            self._writes = self._writes or rare("net.writes")
-            self._wrote_at = now_ms()
-            return self._writes.post(request, *self._doors)
-        if path in (_SHOWN if get else _PRESSED):
-            now = now_ms()
-            self.lcd = self.lcd or rare("net.lcd").Lcd(*self._doors, now)
-            return self.lcd.answer(request, now)
-        known = path in page.FILES
-        if known and get:
-            return page.serve(path, self._web_dir)
-        if (known or path in _WRITES or path in _SHOWN or path in _PRESSED
-                or _route(("POST " if get else "GET ") + path)):
-            return failure(405, "method not allowed",
-                           headers={"Allow": "POST" if get else "GET, HEAD"})
-        return failure(404, "not found")
 
     async def run(self, host, port):
         """Serve until cancelled; raises OSError when the address is not to be had.
@@ -147,32 +144,69 @@ class WebServer:
         asyncio's own server ends for ever when memory is short at the wrong moment, so connections
         are accepted here: as many as can be held, the others wait in the system's queue.
         """
-        listener = socket.socket()
+        poller = select.poll()
+        listener = _listen(host, port, poller)
+        inner = None
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(socket.getaddrinfo(host, port)[0][-1])
-            listener.listen(_BACKLOG)
-            listener.setblocking(False)
-            poller = select.poll()
-            poller.register(listener, select.POLLIN)
             while True:
-                self.sweep(now_ms())
-                if len(self._serving) + len(self._leaving) < _SERVED_MAX + _LEAVING_MAX:
-                    for _ in poller.ipoll(0):
-                        self._admit(listener)
+                portal = self.doors[0].portal
+                try:
+                    self.sweep(now_ms())
+                    for door, _ in poller.ipoll(0):
+                        self.count_sockets()
+                        if self.has_room():
+                            self._admit(door, door is inner)
+                    # Who comes by the network for the set-up is known by the address they come to:
+                    # their own could be that of anybody.
+                    if portal and not inner:
+                        inner = _listen(portal[2], port, poller)
+                    elif inner and not portal:
+                        poller.unregister(inner)
+                        inner.close()
+                        inner = None
+                except (OSError, MemoryError):
+                    pass  # there is no socket or no memory for it now
                 await asyncio.sleep_ms(_ACCEPT_MS)
         finally:
             listener.close()
+            if inner:
+                inner.close()
             for connection in self._serving + self._leaving:
                 connection.cut()
 
-    def _admit(self, listener):
+    def count_sockets(self):
+        """See how many connections may be open beside what the other services need."""
+        setting = self.doors[0].setting
+        left = _SOCKETS
+        if setting("mqtt_host"):
+            left -= 1
+        if self.doors[0].portal:
+            left -= _PORTAL_SOCKETS
+        if setting("modbus_tcp") == "Enabled":
+            left -= _MODBUS_SOCKETS
+        if setting("telnet") == "Enabled":
+            left -= _TELNET_SOCKETS
+        for key in ("mains_met", "circt_met", "ev_meter"):
+            if setting(key) == "HomeWizrd":
+                left -= 1
+        self._most = max(_SERVED_LEAST, min(_SERVED_MAX + _LEAVING_MAX, left))
+
+    def has_room(self):
+        """True if one more connection may be accepted."""
+        return len(self._serving) + len(self._leaving) < self._most
+
+    def has_room_for_endless(self):
+        """True if one more connection may stay for ever: half of them at most."""
+        lasting = sum(connection.lasting for connection in self._serving)
+        return lasting < min(_SERVED_MAX, self._most) // 2
+
+    def _admit(self, listener, inside):
         peer = None
         try:
             peer, address = listener.accept()
             peer.setblocking(False)
             stream = asyncio.StreamReader(peer, {"peername": address})
-            asyncio.create_task(self.accept(stream, stream))
+            asyncio.create_task(self.accept(stream, stream, inside))
         except (OSError, MemoryError):
             if peer:
                 peer.close()  # no room for it now: it may come back
@@ -183,16 +217,16 @@ class WebServer:
             connection.reap(now)
         for connection in self._leaving:
             connection.reap(now)
-        if self._writes and ticks.diff(now, self._wrote_at) >= _KEPT_MS:
-            self._writes = None
-        if self.lcd and self.lcd.over(now):
-            self.lcd = None
+        self.forget(now)
 
-    async def accept(self, reader, writer):
-        """Serve one connection, or turn it away; returns when it is closed."""
-        connection = _Connection(writer)
+    async def accept(self, reader, writer, inside=False):
+        """Serve one connection, or turn it away; returns when it is closed.
+
+        ``inside``: it came to the charger's address in the network for the set-up.
+        """
+        connection = _Connection(writer, self, inside)
         try:
-            if len(self._serving) >= _SERVED_MAX:
+            if len(self._serving) >= min(_SERVED_MAX, self._most):
                 self.refused += 1
                 await self._turn_away(connection, reader, _BUSY)
             else:
@@ -209,6 +243,11 @@ class WebServer:
             connection.allow(_HEAD_MS)
             request = inlet.Inlet(reader, self._names)
             await request.read_head()
+            if request.chunks is not None:
+                if any(other.long for other in self._serving):
+                    # A new one: each time it is raised one remembers where.
+                    raise inlet.Refusal(_BUSY.status, _BUSY.error, _BUSY.headers)
+                connection.long = True
             connection.allow(_REQUEST_MS)
             await request.read_body()
             self.served += 1
@@ -216,8 +255,14 @@ class WebServer:
             await self._take(request, connection)
         except inlet.Refusal as exc:
             refusal = exc
+            if exc.status == 421 and self.on_portal(connection):
+                refusal = self.to_portal()  # what a telephone asks to find out where it is
         except inlet.Gone:
             pass
+        except MemoryError:
+            gc.collect()  # what was made for it goes, so that there is enough for the answer
+            if not connection.answered:
+                refusal = _SHORT
         except asyncio.CancelledError:
             if not connection.expired:
                 raise
@@ -232,15 +277,21 @@ class WebServer:
     async def _take(self, request, connection):
         """Have Microdot read the request, and answer it."""
         try:
-            asked = await Request.create(None, request, connection,
-                                         connection.peer())
+            asked = await Request.create(None, request, connection, connection.peer())
         except ValueError:  # it is no text
-            asked = None
-        if not asked:
             await failure(400, "bad request").write(connection)
             return
+        asked.token = connection.token = request.token
+        asked.chunks = request.chunks
+        await asyncio.sleep_ms(0)  # one slice for this, one for finding who answers
+        asked.source = connection.source()
         try:
-            answer = self._answer(asked)
+            answer = self.find(asked)
+            if callable(answer):
+                await asyncio.sleep_ms(0)  # one slice for loading it, one for its work
+                answer = answer(asked, *self.doors)
+        except MemoryError:
+            raise
         except Exception as problem:
             sys.print_exception(problem)
             answer = failure(500, "internal error")
@@ -265,7 +316,3 @@ class WebServer:
                 raise
         finally:
             self._leaving.remove(connection)
-
-
-def _route(method_and_path):
-    return api.ROUTES.get(method_and_path) or legacy.ROUTES.get(method_and_path)

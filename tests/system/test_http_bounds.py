@@ -1,65 +1,15 @@
 """Rude clients: each gets an answer or a closed connection, and the charger goes on charging."""
 
 import concurrent.futures
-import json
 import random
 import socket
-import struct
-import urllib.parse
 
 import pytest
 
+from raw_http import PATIENCE_S, Peer, ask, document_of, status_of
 from twin_fixture import Twin
 
-PATIENCE_S = 20  # a connection still open after this long has not been freed
 CHARGE_S = 45
-
-
-class Peer:
-    """A raw connection to the charger."""
-
-    def __init__(self, twin):
-        address = urllib.parse.urlsplit(twin.url)
-        self.socket = socket.create_connection((address.hostname, address.port), PATIENCE_S)
-
-    def say(self, data):
-        """Send ``data``; a peer that has been cut off meanwhile is no error."""
-        try:
-            self.socket.sendall(data)
-        except OSError:
-            pass
-        return self
-
-    def hear(self):
-        """All the charger says until it closes; TimeoutError when it never does."""
-        heard = b""
-        while True:
-            try:
-                part = self.socket.recv(4096)
-            except (ConnectionResetError, BrokenPipeError):
-                break
-            if not part:
-                break
-            heard += part
-        self.socket.close()
-        return heard
-
-    def break_off(self):
-        """Reset the connection."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.socket.close()
-
-
-def status_of(heard):
-    return int(heard.split(b" ")[1]) if heard else None
-
-
-def document_of(heard):
-    return json.loads(heard.partition(b"\r\n\r\n")[2])
-
-
-def ask(twin, data):
-    return Peer(twin).say(data).hear()
 
 
 def calm(twin):
@@ -88,7 +38,8 @@ def charger(charging_twin):
     one.wait(lambda: calm(one), what="an answer after the abuse")
     one.wait(lambda: one.get("api/v1/status")["cycle"]["count"] > before["cycle"]["count"] + 50,
              what="control cycles")
-    assert one.get("api/v1/status")["charging"]
+    after = one.get("api/v1/status")
+    assert after["charging"], (after["reason"], after["faults"], one.get("api/v1/journal")[-6:])
     assert one.world()["contactors"]["closings"] == closings
     assert one.get("api/v1/status")["uptime_s"] >= before["uptime_s"]
 
@@ -111,6 +62,7 @@ def test_one_rude_client_after_the_other(charger):
         (b"POST /settings HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}{}{}{}", {200}),
         (b"POST /settings HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {411}),
         (b"POST /settings?mode=0 HTTP/1.1\r\nOrigin: http://evil.example\r\n\r\n", {403}),
+        (b"GET /settings HTTP/1.1\r\n\r\n" * 2, {200}),  # the second one is not read
         (b"GET /settings/../../etc/passwd HTTP/1.1\r\n\r\n", {404}),
         (b"GET /%00%00 HTTP/1.1\r\n\r\n", {404}),
     ):
@@ -160,19 +112,22 @@ def test_a_client_that_never_reads_is_let_go(charger):
         peer.socket.close()
 
 
-def test_twenty_clients_at_once_are_all_served_in_the_end(charger):
+def test_fifty_clients_at_once_are_all_served_in_the_end(charger):
     def one_client(_):
         turned_away = 0
         while turned_away < 200:
-            heard = ask(charger, b"GET /settings HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            try:
+                heard = ask(charger, b"GET /settings HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            except TimeoutError:
+                heard = b""  # it never got further than the system's queue
             if status_of(heard) == 200:
                 return document_of(heard)["serialnr"]
             assert status_of(heard) in (503, None), heard
             turned_away += 1
         return None
 
-    with concurrent.futures.ThreadPoolExecutor(20) as pool:
-        serials = set(pool.map(one_client, range(20)))
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        serials = set(pool.map(one_client, range(50)))
     assert serials == {charger.get("settings")["serialnr"]}
 
 

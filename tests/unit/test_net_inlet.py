@@ -1,5 +1,8 @@
 """Requests are bounded and judged before Microdot sees them."""
 
+import asyncio
+
+from evse.net.inlet import Gone, Inlet, Refusal
 from helpers_net import FakeCommand, FakeStream, get, post, request, serve
 
 
@@ -31,11 +34,15 @@ def test_a_peer_that_leaves_early_gets_nothing():
 
 
 def test_other_methods_are_refused_with_the_allowed_ones():
-    for method in ("DELETE", "PUT", "OPTIONS", "TRACE", "GE", "get"):
+    for method in ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "GE", "get"):
         answer = request(method, "/settings")
         assert answer.status == 405, method
         assert answer.headers["allow"] == "GET, HEAD, POST"
         assert "error" in answer.json
+        assert request(method, "/app.js").headers["allow"] == "GET, HEAD"
+        assert request(method, "/nothing").status == 404
+    assert request("ABCDEFGHIJ", "/settings").status == 405
+    assert request("ABCDEFGHIJK", "/settings").status == 400
 
 
 def test_request_line_of_1024_bytes_is_the_longest():
@@ -158,3 +165,93 @@ def test_get_changes_nothing():
         command = FakeCommand()
         get(target, command=command)
         assert command.calls == [], target
+
+
+def test_all_that_writes_is_judged_alike():
+    for method in ("POST", "PATCH", "DELETE"):
+        for headers, status in (({"Origin": "http://evil.example"}, 403),
+                                ({"Sec-Fetch-Site": "same-origin"}, 403),
+                                ({"Host": "evil.example"}, 421),
+                                ({"Origin": "http://192.168.1.5"}, 404)):
+            assert request(method, "/nothing", headers=headers).status == status, (
+                method, headers)
+    for method in ("GET", "HEAD"):
+        assert request(method, "/nothing", headers={"Origin": "http://evil.example"}
+                       ).status == 404, method
+
+
+def taken(target, body, step=1 << 20, method="POST", length=None):
+    """The Inlet after it has read one request with ``body``."""
+    head = "%s %s HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (
+        method, target, len(body) if length is None else length)
+    one = Inlet(FakeStream(head.encode() + body, step), ())
+
+    async def read():
+        await one.read_head()
+        await one.read_body()
+        return one
+
+    return asyncio.run(read())
+
+
+def refusal(*arguments, **options):
+    """Why a request is not read."""
+    try:
+        taken(*arguments, **options)
+    except (Refusal, Gone) as exc:
+        return exc
+    raise AssertionError("it was read")
+
+
+def test_long_bodies_are_kept_in_small_pieces():
+    body = bytes(range(256)) * 16
+    for step in (1 << 20, 100, 1):
+        for target in ("/api/v1/cards", "/api/v1/cards?add", "/api/v1/restore"):
+            one = taken(target, body, step)
+            assert b"".join(one.chunks) == body
+            assert max(len(chunk) for chunk in one.chunks) <= 256
+    assert taken("/api/v1/cards", b"").chunks == []
+    assert taken("/api/v1/cards", b"abc" * 2, length=3).chunks == [b"abc"]
+    assert refusal("/api/v1/cards", body + b"x").status == 413
+    assert type(refusal("/api/v1/cards", body[1:], length=4096)) is Gone
+
+
+def test_all_other_bodies_are_short():
+    assert taken("/settings", b"x" * 1024).chunks is None
+    for target, method in (("/settings", "POST"), ("/api/v1/command", "POST"),
+                           ("/api/v1/cards/", "POST"), ("/x?/api/v1/cards", "POST"),
+                           ("/api/v1/restore", "GET")):
+        assert refusal(target, b"x" * 1025, method=method).status == 413, (target, method)
+        assert taken(target, b"x", method=method).chunks is None
+
+
+def test_the_token_is_in_a_header_or_in_our_cookie():
+    def token(headers):
+        one = Inlet(FakeStream(("GET / HTTP/1.1\r\n%s\r\n" % headers).encode()), ())
+        asyncio.run(one.read_head())
+        return one.token
+
+    for headers, wanted in (
+        ("", ""),
+        ("Authorization: Bearer abc\r\n", "abc"),
+        ("authorization: bearer abc\r\n", "abc"),
+        ("Authorization: Bearer   abc  \r\n", "abc"), ("Authorization: Bearer\r\n", ""),
+        ("Authorization: Basic abc\r\n", ""), ("Authorization:\r\n", ""),
+        ("Cookie: evse=abc\r\n", "abc"), ("Cookie: a=b;evse=abc; c\r\n", "abc"),
+        ("Cookie: xevse=abc; evse2=abc\r\n", ""),
+        ("Cookie: evse\r\n", ""),
+        ("Cookie: ;;=;\r\n", ""),
+        ("Cookie: evse=abc\r\nAuthorization: Bearer def\r\n", "def"),
+    ):
+        assert token(headers) == wanted, headers
+
+
+def test_what_takes_much_memory_when_parsed_is_refused():
+    for target in ("/settings?" + "&" * 63, "/settings?" + "a=b&" * 63):
+        assert get(target).status == 200
+        assert get(target + "&").status == 400
+    for body, less in ((b"[" * 65, 1), (b"{" * 65, 1), (b"[{" * 32 + b"[", 1), (b"," * 301, 1),
+                       (b"&" * 64, 1)):
+        for target in ("/settings", "/api/v1/restore"):
+            assert refusal(target, body).status == 400, (target, body)
+            assert taken(target, body[less:])

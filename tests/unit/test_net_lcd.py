@@ -6,7 +6,7 @@ import json
 import sys
 
 from evse import ticks
-from evse.net import web
+from evse.net import routes
 from evse.net.web import WebServer
 from helpers_net import Answer, FakeCommand, FakePanel, FakeStatus, FakeStream
 
@@ -29,15 +29,15 @@ class Site:
         self.stream = None
 
     def ask(self, line, body="", headers="", peer="192.168.1.7"):
-        real = web.now_ms
-        web.now_ms = lambda: self.now
+        real = routes.now_ms
+        routes.now_ms = lambda: self.now
         try:
             text = "%s HTTP/1.0\r\n%sContent-Length: %d\r\n\r\n%s" % (line, headers, len(body),
                                                                       body)
             self.stream = FakeStream(text.encode(), address=(peer, 5))
             asyncio.run(self.server.accept(self.stream, self.stream))
         finally:
-            web.now_ms = real
+            routes.now_ms = real
         return Answer(self.stream.written)
 
     def get(self, path, **options):
@@ -311,7 +311,7 @@ def test_guessing_takes_longer_and_longer():
     assert waits == [0, 0, 0, 0, 60]
     for wait_s, following in ((60, 120), (120, 240), (240, 480), (480, 600), (600, 600)):
         # Meanwhile even the right one is not looked at.
-        assert site.pin("1234") == {"success": False, "wait_s": wait_s + 1}
+        assert site.pin("1234") == {"success": False, "wait_s": wait_s}
         site.now = ticks.add(site.now, wait_s * 1000 - 1)
         site.server.sweep(site.now)
         assert site.pin("1234") == {"success": False, "wait_s": 1}
@@ -378,11 +378,11 @@ def test_it_is_loaded_when_asked_for_and_goes_again():
     site.now = ticks.add(site.now, 1)
     site.server.sweep(site.now)
     assert site.server.lcd is None
-    site.pin("1111")
-    site.now = ticks.add(site.now, 59 * MINUTE)
+    site.pin("1234")
+    site.now = ticks.add(site.now, 10 * MINUTE - 1)
     site.server.sweep(site.now)
     assert site.server.lcd  # it has somebody to remember
-    site.now = ticks.add(site.now, MINUTE)
+    site.now = ticks.add(site.now, 1)
     site.server.sweep(site.now)
     assert site.server.lcd is None
 

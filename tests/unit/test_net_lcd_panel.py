@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from evse.net import web
+from evse.net import routes
 from evse.net.web import WebServer
 from helpers_net import Answer, FakeStream
 from helpers_panel import Desk
@@ -21,15 +21,15 @@ class Afar:
         self.desk.run(2500)
 
     def ask(self, line, form=""):
-        real = web.now_ms
-        web.now_ms = lambda: self.desk.now
+        real = routes.now_ms
+        routes.now_ms = lambda: self.desk.now
         try:
             stream = FakeStream(("%s HTTP/1.0\r\nContent-Length: %d\r\nContent-Type: "
                                  "application/x-www-form-urlencoded\r\n\r\n%s"
                                  % (line, len(form), form)).encode(), address=("10.0.0.7", 1))
             asyncio.run(self.server.accept(stream, stream))
         finally:
-            web.now_ms = real
+            routes.now_ms = real
         return Answer(stream.written)
 
     def press(self, name, ms=150):

@@ -19,14 +19,17 @@ def put(name):
 
 def test_files_are_sent_as_they_lie():
     for path, name, kind in (
-        ("/", "index.html", "text/html; charset=utf-8"),
-        ("/index.html", "index.html", "text/html; charset=utf-8"),
-        ("/app.js", "app.js", "text/javascript; charset=utf-8"),
-        ("/current.js", "current.js", "text/javascript; charset=utf-8"),
-        ("/bus.js", "bus.js", "text/javascript; charset=utf-8"),
-        ("/lcd.js", "lcd.js", "text/javascript; charset=utf-8"),
-        ("/style.css", "style.css", "text/css; charset=utf-8"),
+        ("/", "index.html", "text/html;charset=utf-8"),
+        ("/index.html", "index.html", "text/html;charset=utf-8"),
+        ("/app.js", "app.js", "text/javascript;charset=utf-8"),
+        ("/current.js", "current.js", "text/javascript;charset=utf-8"),
+        ("/bus.js", "bus.js", "text/javascript;charset=utf-8"),
+        ("/lcd.js", "lcd.js", "text/javascript;charset=utf-8"),
+        ("/style.css", "style.css", "text/css;charset=utf-8"),
         ("/icon.svg", "icon.svg", "image/svg+xml"),
+        ("/zones.txt", "zones.txt", "text/plain;charset=utf-8"),
+        ("/openapi.json", "openapi.json", "application/json"),
+        ("/api/v1/openapi.json", "openapi.json", "application/json"),
     ):
         put(name + ".gz")
         answer = get(path, web_dir=DIRECTORY)
