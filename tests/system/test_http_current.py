@@ -61,7 +61,7 @@ def test_capacity_is_the_installers(twin):
     values = values_of(one)
     assert (values["capacity_mode"], values["intervals"], values["current_max_sum_mains"],
             values["max_sum_mains_time"]) == (0, [], 0, 0)
-    assert command(one, "intervals", [[0, 6000]])[0] == 422
+    assert command(one, "intervals", [[0, 6000]])[0] == 403
     one = twin(settings=TRUSTED)
     assert one.post("settings?" + query) == {
         "capacity_mode": 2, "intervals": "OK", "current_max_sum_mains": 32,

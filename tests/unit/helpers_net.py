@@ -5,7 +5,7 @@ import json
 from array import array
 
 from evse.net.web import WebServer
-from evse.settings import Refused
+from evse.settings import DEFAULT, KEY, TABLE, Refused
 
 SETTINGS = {"min": 6, "max": 16, "mains": 25, "mains_met": "Eastron3P", "max_temp": 65,
             "contact_2": "Auto", "lock": "Motor", "cable_lock": "Enabled", "led_mode": "Public",
@@ -14,7 +14,11 @@ SETTINGS = {"min": 6, "max": 16, "mains": 25, "mains_met": "Eastron3P", "max_tem
             "pwr_share": "Master", "circt_met": "Chint 3P", "circt_adr": 13, "circuit": 20,
             "start": 5, "stop": 11, "import": 2, "solar_style": "greedy", "cap_mode": "Flanders",
             "capacity": 40, "cap_stop": 3, "battery_reserve": 7, "battery_protect": "Enabled",
-            "lcd_pin": 0, "lcd_lock": "Disabled", "backlight_max": 180}
+            "lcd_pin": 0, "lcd_lock": "Disabled", "backlight_max": 180, "mqtt_host": "",
+            "modbus_tcp": "Disabled", "telnet": "Disabled", "drive_locked": "Disabled",
+            "wifi": "Enabled", "wifi_ssid": "Home",
+            "api_units": "W", "mqtt_port": 1883, "mqtt_user": "", "mqtt_password": False,
+            "mqtt_prefix": "", "mains_host": "", "ev_host": "", "circt_host": ""}
 CLOCK_S = 1_790_000_000
 
 
@@ -98,6 +102,15 @@ class FakeStatus:
     relay_open = False
     backlight_s = 97
     backlight = 180
+    ip = "192.168.1.5"
+    portal = None
+    storing = False
+    portal_password = "f1r5tpw0"
+    record = ""  # of the install password
+    network = mqtt = stored_prices = None
+    directory = "/nowhere"
+    number = 40  # of the latest session
+    quarters = 3
 
     def __init__(self):
         self.display = None
@@ -106,11 +119,20 @@ class FakeStatus:
         self.palette = array("i", (0x010203, 0x00FF00, 0x00FE01, 0xFFAA00, 0x0000FF))
         self.values = dict(SETTINGS)
         self.pending = None  # what ``refresh`` takes over, as a dict
+        self.storage = self
+        self.ntp = {"problem": "", "synced_s": 3600, "offset_s": 0, "failures": 0}
+        self.journal = [(7, 3600, "mode changed", 3, 0), (8, 3661, 'a "quoted" word', -1, 2)]
 
     def refresh(self):
         for name, value in (self.pending or {}).items():
             setattr(self, name, value)
         self.pending = None
+
+    def refresh_charging(self):
+        self.refresh()
+
+    def refresh_power(self):
+        pass
 
     def reason_text(self):
         return "charging"
@@ -118,11 +140,20 @@ class FakeStatus:
     def timer_words(self):
         return "starts tomorrow 07:30 daily"
 
+    def phase_count(self):
+        return (1 if self.phases_used in (1, 2, 4) else 3) if self.phases_used else self.phases
+
     def ev_state(self):
-        return self.car
+        return self.car and dict(self.car)
 
     def heap_free(self):
         return 60000
+
+    def busy(self):
+        return self.charging
+
+    def auth(self):
+        return self.record, self.portal_password
 
     def local(self, utc):
         return "2026-09-21T15:33" if utc == CLOCK_S else "?"
@@ -134,15 +165,34 @@ class FakeStatus:
     def ev_da(self, phase):
         return self.ev_amps[phase]
 
-    def sessions_csv(self):
-        yield "number,start\n"
-        for number in range(40):
-            yield "%d,2026-09-21T15:33\n" % number
+    def table(self, name, *wanted):
+        self.wanted = wanted
+        if name == "sessions_csv":
+            yield "number,start\n"
+            for number in range(40):
+                yield "%d,2026-09-21T15:33\n" % number
+        elif name == "months_csv":
+            yield "month,card,kwh\n"
+            yield ""  # nothing yet
+            yield "2026-09,04A1B2C3D4E5F6,7.654\n"
+        else:
+            yield '{"sessions":[{"number":1}\n'
+            yield "]}\n"
 
-    def months_csv(self):
-        yield "month,card,kwh\n"
-        yield ""  # nothing yet
-        yield "2026-09,04A1B2C3D4E5F6,7.654\n"
+    def details(self, name):
+        if name == "limits":
+            yield 0, 137, "mains", 40, "MAX", 160, None, False
+            yield 0, 137, "mains", 56, "random start delay", 0, 17, False
+            yield 3, 80, "MAX", 40, "MAX", 80, None, True
+        elif name == "group_limits":
+            yield 42, "mains", "phase", 250
+            yield 50, "grid relay", "sum", 182
+        elif name == "quarters":
+            for number in range(self.quarters):
+                yield CLOCK_S - 900 * (self.quarters - number), 100 * number
+
+    def prices(self):
+        return self.stored_prices
 
     def cards_csv(self):
         yield "04A1B2C3D4E5F6,Anna"
@@ -167,9 +217,10 @@ class FakeStatus:
         yield 0, "Smart", True, True, 137, "charging", "mains", False
         yield 3, "Solar", True, False, 0, "waits for more sun", "", True
 
-    def events(self):
-        yield 7, 3600, "mode changed", 3, 0
-        yield 8, 3661, 'a "quoted" word', -1, 2
+    def events(self, since=0):
+        for event in self.journal:
+            if event[0] >= since:
+                yield event
 
     def doctor(self):
         return "bus", "running", 37
@@ -195,7 +246,9 @@ class FakeStatus:
         yield {"name": "ev", "address": 12, "ok": False, "requests": 7, "replies": 0}
 
     def setting(self, key):
-        return self.values[key]
+        if key in self.values:
+            return self.values[key]
+        return next(setting[DEFAULT] for setting in TABLE if setting[KEY] == key)
 
 
 class FakeCommand:
@@ -214,7 +267,8 @@ class FakeCommand:
         if name in self.refuses:
             raise Refused("no " + name + " today", name, ["never"])
         if name == "cards" and value[0] == "load":
-            value = ("load", list(value[1]))
+            lines = [line if type(line) is str else line.decode() for line in value[1]]
+            value = ("load", [line.strip() for line in lines if line.strip()])
         self.calls.append((name, value, source))
         if name in self.effects:
             self.status.pending = self.effects[name]
@@ -274,10 +328,13 @@ class FakeStream:
         self.closed += 1
 
 
-def serve(stream, status=None, command=None, web_dir="."):
-    """Let a server serve the one connection; returns its Answer."""
+def serve(stream, status=None, command=None, web_dir=".", inside=False):
+    """Let a server serve the one connection; returns its Answer.
+
+    ``inside``: it came to the charger's address in the network for the set-up.
+    """
     server = WebServer(status or FakeStatus(), command or FakeCommand(), web_dir)
-    asyncio.run(server.accept(stream, stream))
+    asyncio.run(server.accept(stream, stream, inside))
     return Answer(stream.written)
 
 

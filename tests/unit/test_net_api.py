@@ -276,7 +276,8 @@ def test_commands_of_the_plug_reach_the_core():
 
 
 def test_values_of_another_shape_are_refused():
-    for name, value in (("timer", ["Smart"]), ("timer", "now"), ("timer", 0), ("colour", "off"),
+    for name, value in (("timer", ["Smart"]), ("timer", "now"), ("timer", 0),
+                        ("timer", {"mode": "Smart"}), ("timer", {"start": ""}), ("colour", "off"),
                         ("colour", ["off", 1, 2]), ("cards", "clear"), ("cards", []),
                         ("cards", ["add"]), ("cards", ["clear", 1]), ("cards", ["remove"]),
                         ("cards", ["load", "x"]), ("cards", [["add"], "x"]),
@@ -351,6 +352,14 @@ def test_a_card_that_is_added_again_gets_its_new_name():
     assert core.calls[0][1][1] == ["112233445566", "04a1b2c3d4e5f6 ,Carla", "AABBCCDDEEFF"]
 
 
+def test_lines_of_cards_that_come_in_pieces_stay_whole():
+    body = "".join("%012X,Name of number %d\n" % (number, number) for number in range(120))
+    assert 3000 < len(body) < 4096
+    core = FakeCommand()
+    assert load(body.encode(), command=core).status == 200
+    assert core.calls[0][1][1] == body.split("\n")[:-1]
+
+
 def test_cards_the_charger_refuses():
     answer = load(b"112233445566", command=FakeCommand(("cards",)))
     assert answer.status == 422
@@ -359,7 +368,8 @@ def test_cards_the_charger_refuses():
 
 def test_cards_in_another_form_are_refused():
     for body, kind, status in ((b"112233445566", "text/plain", 415),
-                               (b"\xff\xfe", "text/csv", 400), (b"x" * 1025, "text/csv", 413)):
+                               (b"", "text/csv", 400),
+                               (b"x" * 4097, "text/csv", 413)):
         core = FakeCommand()
         assert load(body, kind=kind, command=core).status == status
         assert core.calls == []
