@@ -3,12 +3,17 @@
 Each POST is answered with 200 and JSON that repeats what was done and names what was refused.
 """
 
+import asyncio
 import json
 
+from micropython import const
+
 from evse.net.legacy import COLOURS, names
-from evse.net.reply import Reply, quote, rfid_text
+from evse.net.reply import Later, Reply, quote, rfid_text
+from evse.rare import rare
 from evse.settings import Refused
 
+_LIMIT_MS = const(10_000)
 _REFUSED = "Value not allowed!"
 _MODES = ("Off", "Normal", "Solar", "Smart", "Pause")
 _SWITCHED = ("Disabled", "Enabled")
@@ -19,15 +24,27 @@ _HEX = "0123456789abcdefABCDEF"
 def post(request, status, command):
     """Carry out a POST and answer it."""
     name = request.path[1:]
-    writer = _Writer(request, status, command)
+    writer = Writer(request, status, command)
     try:
         writer.read()
-        if name.startswith("color_"):
-            writer.colour(name[6:])
-        else:
-            getattr(writer, name)()
     except ValueError as exc:
         return Reply(quote({"error": str(exc)}))
+    if name == "settings":
+        return Later(_settings(writer), _LIMIT_MS)
+    if name.startswith("color_"):
+        writer.colour(name[6:])
+    else:
+        getattr(writer, name)()
+    return Reply(quote(writer.reply))
+
+
+async def _settings(writer):
+    """Each command has its own turn: one takes its time, and there may be dozens."""
+    commands = 0
+    for _ in writer.settings():
+        if commands != writer.commands:
+            commands = writer.commands
+            await asyncio.sleep_ms(0)
     return Reply(quote(writer.reply))
 
 
@@ -41,8 +58,12 @@ def _whole(value):
         return None
 
 
-class _Writer:
-    """One legacy write: parameters from query, form or JSON body; the query wins."""
+class Writer:
+    """One legacy write: parameters from query, form or JSON body; the query wins.
+
+    ``reply`` is what will be answered, by key. ``commands``: how many were given to the core.
+    ``name`` is the charger's own.
+    """
 
     def __init__(self, request, status, command):
         self._request = request
@@ -50,6 +71,8 @@ class _Writer:
         self._command = command
         self._body = {}
         self._why = ""
+        self.commands = 0
+        self.name = "SmartEVSE-%d" % status.serial
         self.reply = {}
 
     def read(self):
@@ -67,31 +90,37 @@ class _Writer:
             raise ValueError("the body must be a JSON object")
         self._body = body
 
-    def _get(self, name):
+    def get(self, name):
+        """A parameter as it came, None without it; of several by that name the first."""
         value = self._request.args.get(name)
         if value is None:
             value = self._body.get(name)
         return value
 
-    def _number(self, name):
+    def number(self, name):
         """A parameter's whole number; None without one, which is refused if it was given."""
-        value = self._get(name)
+        value = self.get(name)
         if value is not None:
             value = _whole(value)
             if value is None:
-                self.reply[name] = _REFUSED
+                self.refuse(name)
         return value
+
+    def refuse(self, name):
+        """Say that a parameter was not accepted."""
+        self.reply[name] = _REFUSED
 
     def _try(self, name, value):
         """Give one command to the core; True when it was carried out."""
+        self.commands += 1
         try:
-            self._command(name, value, "REST")
+            self._command(name, value, self._request.source)
         except Refused as exc:
             self._why = exc.reason
             return False
         return True
 
-    def _put(self, key, shown, name, value):
+    def put(self, key, shown, name, value):
         """Give one command to the core and answer ``shown`` as ``key``, or that it was refused.
 
         True when it was carried out.
@@ -103,75 +132,88 @@ class _Writer:
     # ---- POST /settings ----
 
     def settings(self):
-        """Apply the parameters in the order the older firmwares do."""
-        number = self._number
-        put = self._put
+        """Apply the parameters in the order the older firmwares do; yields between them."""
+        number = self.number
+        put = self.put
         value = number("backlight")
         if value is not None:
             put("Backlight", value, "backlight", value)
-        if self._get("disable_override_current") is not None:
+            yield
+        self._pass("current_min", "set", "min")
+        yield
+        yield from self._capacity()
+        if self.get("disable_override_current") is not None:
             put("disable_override_current", "OK", "override", 0)
-        value = number("current_min")
-        if value is not None:
-            put("current_min", value, "set", ("min", value))
-        self._capacity()
+            yield
         value = number("custombutton")
         if value is not None:
             put("custombutton", value > 0, "custom", value > 0)
+            yield
         self._mode()
+        yield
         self._choice("enable_C2", "contact_2")
+        yield
         self._choice("modem", "modem")
+        yield
         value = number("stop_timer")
         if value is not None:
             self.reply["stop_timer"] = self._try("set", ("stop", value))
-        value = number("override_current")
-        if value is not None:
-            put("override_current", value, "override", value)
-        for name, key in (("solar_start_current", "start"), ("solar_max_import", "import")):
-            value = number(name)
-            if value is not None:
-                put(name, value, "set", (key, value))
-        self._battery()
-        value = number("override_pwm")
-        if value is not None:
-            # Any negative number ends it; the older firmwares then answer with the duty of +12 V.
-            put("override_pwm", value if value >= 0 else 100, "pwm", max(value, -1))
-        value = self._get("required_evccid")
+            yield
+        self._pass("override_current", "override")
+        yield
+        self._pass("solar_start_current", "set", "start")
+        yield
+        self._pass("solar_max_import", "set", "import")
+        yield
+        self._pass("battery_current", "battery")
+        yield
+        self._duty("override_pwm")
+        yield
+        value = self.get("required_evccid")
         if value is not None:
             put("required_evccid", value, "set", ("required_evccid", value))
             if type(value) is str and len(value) > 32:
                 self.reply["required_evccid"] = "EVCCID too long (max 32 char)"
-        value = number("cablelock")
-        if value is not None:
-            self._switch("cablelock", "cable_lock", value)
-        value = number("lcdlock")
-        if value is not None:
-            self._switch("lcdlock", "lcd_lock", value)
+            yield
+        self._switch("lcdlock", "lcd_lock", number("lcdlock"))
+        yield
+        self._switch("cablelock", "cable_lock", number("cablelock"))
+        yield
+        # Few pages say so, and only when somebody fills in their forms.
+        for name in ("ocpp", "mqtt"):
+            if number(name + "_update") == 1:
+                yield from getattr(rare("net.legacy_links"), name)(self)
 
     def _capacity(self):
         """The capacity tariff: its mode, its intervals, its current."""
-        number = self._number
-        put = self._put
+        number = self.number
+        put = self.put
         value = number("capacity_mode")
         if value is not None:
             modes = names("cap_mode")
             if not 0 <= value < len(modes):
-                self.reply["capacity_mode"] = _REFUSED
+                self.refuse("capacity_mode")
             elif put("capacity_mode", value, "set", ("cap_mode", modes[value])) and value == 0:
                 # Without a mode the older firmwares keep no current either.
+                yield
                 self._try("set", ("capacity", 0))
-        value = self._get("intervals")
+            yield
+        value = self.get("intervals")
         if value is not None:
             self._intervals(value)
+            yield
         value = number("current_max_sum_mains")
         if value is not None:
             if put("current_max_sum_mains", value, "set", ("capacity", value)) and value:
                 # Before there were modes, the current by itself was the limit.
                 if self._status.setting("cap_mode") == "Disabled":
+                    yield
                     self._try("set", ("cap_mode", "Fixed"))
+            yield
         value = number("max_sum_mains_timer")
         if value is not None:
             put("max_sum_mains_time", value, "set", ("cap_stop", value))
+            yield
 
     def _intervals(self, value):
         """A list of {start, power}, or the text of one."""
@@ -180,18 +222,19 @@ class _Writer:
                 value = json.loads(value)
             pairs = sorted([_whole(row["start"]), _whole(row["power"])] for row in value)
         except (ValueError, TypeError, KeyError, IndexError):
-            self.reply["intervals"] = _REFUSED
+            self.refuse("intervals")
             return
-        self._put("intervals", "OK", "intervals", pairs)
+        self.put("intervals", "OK", "intervals", pairs)
 
-    def _battery(self):
-        value = self._number("battery_current")
+    def _duty(self, name):
+        value = self.number(name)
         if value is not None:
-            self._put("battery_current", value, "battery", value)
+            # Any negative number ends it; the older firmwares then answer with the duty of +12 V.
+            self.put(name, value if value >= 0 else 100, "pwm", max(value, -1))
 
     def _choice(self, name, key):
         """A setting by the number of its name; the answer stands under "settings" as ever."""
-        value = self._get(name)
+        value = self.get(name)
         if value is None:
             return
         number = _whole(value)
@@ -208,7 +251,7 @@ class _Writer:
 
     def _mode(self):
         """A mode, and with a start time the timer: the mode pressed is the one it will start."""
-        value, start, stop = self._get("mode"), self._get("starttime"), self._get("stoptime")
+        value, start, stop = self.get("mode"), self.get("starttime"), self.get("stoptime")
         status = self._status
         reply = self.reply
         if value is None:
@@ -220,7 +263,7 @@ class _Writer:
         number = _whole(value)
         mode = _MODES[number] if number is not None and 0 <= number < len(_MODES) else ""
         if number in (1, 2, 3) and start and start != "0":
-            repeat = 1 if stop and _whole(self._get("repeat")) == 1 else 0
+            repeat = 1 if stop and _whole(self.get("repeat")) == 1 else 0
             done = self._try("timer", (mode, start, stop or "", repeat))
         else:
             done = mode != "" and self._try("mode", mode)
@@ -233,17 +276,23 @@ class _Writer:
             reply["stoptime"] = status.timer_stop
             reply["repeat"] = status.timer_repeat
 
+    def _pass(self, name, command, key=None):
+        """Give a number to ``command`` as it is, or beside the setting ``key``."""
+        value = self.number(name)
+        if value is not None:
+            self.put(name, value, command, (key, value) if key else value)
+
     def _switch(self, name, key, value):
-        if 0 <= value <= 1:
-            self._put(name, value, "set", (key, _SWITCHED[value]))
-        else:
-            self.reply[name] = _REFUSED
+        if value == 0 or value == 1:
+            self.put(name, value, "set", (key, _SWITCHED[value]))
+        elif value is not None:
+            self.refuse(name)
 
     # ---- other paths ----
 
     def _amps(self):
         """The three currents and their sum, None unless all three are given."""
-        l1, l2, l3 = self._number("L1"), self._number("L2"), self._number("L3")
+        l1, l2, l3 = self.number("L1"), self.number("L2"), self.number("L3")
         if l1 is None or l2 is None or l3 is None:
             return None
         return {"L1": l1, "L2": l2, "L3": l3, "TOTAL": l1 + l2 + l3}
@@ -251,7 +300,7 @@ class _Writer:
     def currents(self):
         """Feed a mains meter of type API, and what the home battery takes."""
         reply = self.reply
-        self._battery()
+        self._pass("battery_current", "battery")
         amps = self._amps()
         if amps is None:
             return
@@ -272,9 +321,9 @@ class _Writer:
     def ev_meter(self):
         """Feed an EV meter of type API: its currents, its power and energies, or both."""
         amps = self._amps()
-        watts = self._number("import_active_power")
-        bought = self._number("import_active_energy")
-        sold = self._number("export_active_energy")
+        watts = self.number("import_active_power")
+        bought = self.number("import_active_energy")
+        sold = self.number("export_active_energy")
         shown = {}
         total = None
         reading = ("ev", None, None, None)
@@ -288,7 +337,7 @@ class _Writer:
             shown["import_active_energy"] = bought
             shown["export_active_energy"] = sold
         if shown:
-            self._put("ev_meter", shown, "reading", reading)
+            self.put("ev_meter", shown, "reading", reading)
             if total is not None:
                 self._status.refresh()
                 shown["total_wh"] = total
@@ -298,10 +347,10 @@ class _Writer:
         """What somebody else learned from the car; what is missing was not said."""
         told = {}
         for name in _CAR:
-            value = self._number(name)
+            value = self.number(name)
             if value is not None:
                 told[name] = value
-        value = self._get("evccid")
+        value = self.get("evccid")
         if type(value) is str:
             told["evccid"] = value
         if told:
@@ -312,7 +361,7 @@ class _Writer:
     def rfid(self):
         """A card held before the reader, by its number."""
         reply = self.reply
-        card = self._get("rfid")
+        card = self.get("rfid")
         if type(card) is not str:
             reply["rfid_status"] = "Missing rfid parameter"
             return
@@ -331,13 +380,17 @@ class _Writer:
             answer = self._why
         reply["rfid_status"] = answer
 
+    def modem(self):
+        """The duty set by hand, as the original's own description has it."""
+        self._duty("pwm")
+
     def cablelock(self):
         """The parameter is called "1" and has no value; without it the lock lets go."""
-        self._switch("cablelock", "cable_lock", 1 if self._get("1") is not None else 0)
+        self._switch("cablelock", "cable_lock", 1 if self.get("1") is not None else 0)
 
     def colour(self, name):
         """A colour of the LED: ``name`` is one of COLOURS."""
-        parts = [self._number(part) for part in ("R", "G", "B")]
+        parts = [self.number(part) for part in ("R", "G", "B")]
         if None not in parts and name in COLOURS:
             shown = {"R": parts[0], "G": parts[1], "B": parts[2]}
             if not self._try("colour", (name, parts[0], parts[1], parts[2])):

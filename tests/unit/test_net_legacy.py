@@ -48,8 +48,95 @@ def test_whole_numbers_stay_whole():
 
 def test_what_does_not_exist_reports_off():
     document = get("/settings").json
-    assert document["mqtt"]["status"] == "Disconnected"
-    assert document["ocpp"]["mode"] == "Disabled"
+    assert document["mqtt"]["tls"] is document["mqtt"]["smartevse_server"] is False
+    assert document["ocpp"]["mode"] == document["ocpp"]["auto_auth"] == "Disabled"
+    assert document["ocpp"]["status"] == "Disconnected"
+    assert document["eth"] == {"present": False, "connected": False, "has_ip": False}
+
+
+class Network:
+    """The network as evse.net.wifi's tells of it."""
+
+    state, rssi, bssid = "joined", -71, "24:5A:4C:1C:FB:F5"
+
+
+def test_the_wifi_only_while_it_is_joined():
+    assert "wifi" not in get("/settings").json
+    network = Network()
+    values = {"wifi_ssid": 'Van "Dam"'}
+    assert settings_of(network=network, values=values)["wifi"] == {
+        "status": "WL_CONNECTED", "ssid": 'Van "Dam"', "rssi": -71, "bssid": "24:5A:4C:1C:FB:F5"}
+    for state in ("off", "joining", "wrong password", "not found", "failed"):
+        network.state = state
+        assert "wifi" not in settings_of(network=network)
+
+
+class Link:
+    """The link to a broker as evse.net.mqtt's tells of it."""
+
+    def __init__(self, connected):
+        self.connected = connected
+
+
+def test_the_broker_and_the_link_to_it():
+    assert get("/settings").json["mqtt"] == {
+        "host": "", "port": 1883, "topic_prefix": "SmartEVSE-4711", "username": "",
+        "password_set": False, "tls": False, "smartevse_server": False, "status": "Disconnected"}
+    values = {"mqtt_host": "10.0.0.1", "mqtt_port": 1884, "mqtt_prefix": 'ho"me',
+              "mqtt_user": "\u00e9", "mqtt_password": True}
+    document = settings_of(mqtt=Link(True), values=values)["mqtt"]
+    assert (document["host"], document["port"]) == ("10.0.0.1", 1884)
+    assert (document["topic_prefix"], document["username"]) == ('ho"me', "\u00e9")
+    assert document["password_set"] is True
+    assert document["status"] == "Connected"
+    assert settings_of(mqtt=Link(False))["mqtt"]["status"] == "Disconnected"
+
+
+KILO = {"api_units": "kW"}
+KILO_CAR = {"initial_soc": 20, "remaining_soc": -1, "full_soc": 80, "computed_soc": 31,
+            "energy_capacity": 64_380, "energy_request": -1, "evccid": "A", "time_until_full": 9}
+
+
+def test_the_same_keys_in_kilowatts():
+    document = settings_of(values=KILO)
+    meter = document["ev_meter"]
+    assert meter["import_active_power"] == 9.1
+    assert (meter["import_active_energy"], meter["export_active_energy"]) == (1234.5, 0)
+    assert document["mains_meter"] == {"import_active_energy": 1234.5,
+                                       "export_active_energy": 7.6}
+    # Those that have had one unit only keep it.
+    assert (meter["total_wh"], meter["charged_wh"]) == (1234567, 7654)
+    assert (meter["total_kwh"], meter["charged_kwh"]) == (1234.5, 7.6)
+    assert document["phase_currents"]["original_data"]["L3"] == 250
+    modem = dict(KILO, modem="Experimental")
+    told = settings_of(values=modem, car=KILO_CAR)["ev_state"]
+    assert (told["energy_capacity"], told["energy_request"]) == (64.3, -1)
+    assert told["full_soc"] == 80
+    told = settings_of(values={"modem": "Experimental"}, car=KILO_CAR)["ev_state"]
+    assert told["energy_capacity"] == 64_380
+
+
+def test_in_kilowatts_it_is_an_older_version_to_clients_that_go_by_it():
+    version = settings_of(values=KILO)["version"]
+    assert version == "v3.9.0+v4.0.0"
+    assert get("/settings").json["version"] == "v4.0.0"
+
+
+def test_where_a_meter_in_the_network_is():
+    document = settings_of(values={"mains_met": "HomeWizrd", "mains_host": "p1.local"})
+    assert document["mains_meter"] == {"host": "p1.local", "import_active_energy": 1234567,
+                                       "export_active_energy": 7654}
+    document = settings_of(values={"mains_met": "HomeWizrd"}, mains_wh=-1)
+    assert document["mains_meter"] == {"host": "Not Set"}
+    document = settings_of(values={"ev_meter": "HomeWizrd", "ev_host": "10.0.0.7"})
+    assert document["ev_meter"]["host"] == "10.0.0.7"
+    assert "host" not in document["circuit_meter"]
+    document = settings_of(values={"circt_met": "HomeWizrd", "circt_host": "10.0.0.8"})
+    assert document["circuit_meter"]["host"] == "10.0.0.8"
+    assert "host" not in document["ev_meter"]
+    document = settings_of(values={"circt_met": "Disabled", "ev_meter": "HomeWizrd",
+                                   "ev_host": "10.0.0.7", "ev_meter_role": "Sub-panel"})
+    assert document["circuit_meter"]["host"] == "10.0.0.7"
 
 
 def test_sample_time_is_unix_time():

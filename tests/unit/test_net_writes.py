@@ -1,6 +1,9 @@
 """POST of the older firmwares: parameters, order, answers and manners."""
 
-from helpers_net import CLOCK_S, FakeCommand, FakeStatus, post, request
+import asyncio
+
+from evse.net.web import WebServer
+from helpers_net import CLOCK_S, FakeCommand, FakeStatus, FakeStream, post, request
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 REFUSED = "Value not allowed!"
@@ -85,6 +88,14 @@ def test_what_the_core_refuses_is_named():
     assert answer.status == 200
     assert answer.json == {"mode": REFUSED, "current_min": REFUSED, "override_current": 60}
     assert core.calls == [("override", 60, "REST")]
+
+
+def test_of_several_by_one_name_the_first_counts():
+    for query, body, headers in (("?mode=1&mode=3", b"", None), ("", b"mode=1&mode=3", FORM),
+                                 ("?mode=1&mode=x", b"mode=0", FORM)):
+        core = FakeCommand()
+        assert settings(query, body, headers, command=core).json == {"mode": "1"}
+        assert core.calls == [("mode", "Normal", "REST")]
 
 
 def test_override_ends_before_the_mode_and_begins_after():
@@ -275,7 +286,7 @@ def test_intervals_of_the_capacity_tariff():
 def test_intervals_that_are_none():
     for text in ("", "x", "7", '[{"start":0,"power":null},{"start":0,"power":1}]',
                  "null", "{}x", "[1]", "[[0,6000]]", '[{"start":0}]', '"ab"',
-                 '{"start":0,"power":1}', "[" * 300):
+                 '{"start":0,"power":1}', "[" * 60):
         core = FakeCommand()
         body = "intervals=" + text.replace('"', "%22").replace("{", "%7B")
         answer = settings("", body.encode(), FORM, command=core)
@@ -360,27 +371,122 @@ def test_cable_lock():
 
 
 def test_duty_set_by_hand():
-    for text, shown, passed in (("0", 0, 0), ("51", 51, 51), ("1024", 1024, 1024),
-                                ("-1", 100, -1), ("-7", 100, -1)):
-        core = FakeCommand()
-        assert settings("?override_pwm=" + text, command=core).json == {"override_pwm": shown}
-        assert core.calls == [("pwm", passed, "REST")]
-    assert settings("?override_pwm=51", command=FakeCommand(("pwm",))).json == {
-        "override_pwm": REFUSED}
-    assert settings("?override_pwm=x").json == {"override_pwm": REFUSED}
+    for path, name in (("/settings?override_pwm=", "override_pwm"), ("/modem?pwm=", "pwm")):
+        for text, shown, passed in (("0", 0, 0), ("51", 51, 51), ("1024", 1024, 1024),
+                                    ("-1", 100, -1), ("-7", 100, -1)):
+            core = FakeCommand()
+            assert request("POST", path + text, command=core).json == {name: shown}
+            assert core.calls == [("pwm", passed, "REST")]
+        assert request("POST", path + "51", command=FakeCommand(("pwm",))).json == {name: REFUSED}
+        assert request("POST", path + "x").json == {name: REFUSED}
+    assert request("POST", "/modem").json == {}
 
 
 def test_the_order_of_the_older_firmwares():
     core = FakeCommand()
-    settings("?cablelock=1&required_evccid=a&override_pwm=0&override_current=60&enable_C2=1"
-             "&modem=1&mode=1&custombutton=1&current_min=6&disable_override_current=1"
-             "&battery_current=1&solar_max_import=1&solar_start_current=1&stop_timer=1"
-             "&max_sum_mains_timer=1&current_max_sum_mains=30&intervals=[]&capacity_mode=1",
-             command=core)
+    settings("?mqtt_update=1&mqtt_host=a&ocpp_update=1&cablelock=1&lcdlock=1&required_evccid=a"
+             "&override_pwm=0&override_current=60&enable_C2=1&modem=1&mode=1&custombutton=1"
+             "&current_min=6&disable_override_current=1&battery_current=1&solar_max_import=1"
+             "&solar_start_current=1&stop_timer=1&max_sum_mains_timer=1"
+             "&current_max_sum_mains=30&intervals=[]&capacity_mode=1&backlight=1", command=core)
     assert [call[1][0] if call[0] == "set" else call[0] for call in core.calls] == [
-        "override", "min", "cap_mode", "intervals", "capacity", "cap_stop", "custom", "mode",
-        "contact_2", "modem", "stop", "override", "start", "import", "battery", "pwm",
-        "required_evccid", "cable_lock"]
+        "backlight", "min", "cap_mode", "intervals", "capacity", "cap_stop", "override", "custom",
+        "mode", "contact_2", "modem", "stop", "override", "start", "import", "battery", "pwm",
+        "required_evccid", "lcd_lock", "cable_lock", "mqtt_host"]
+
+
+def test_others_run_between_the_commands_of_one_request():
+    told = []
+
+    class Core(FakeCommand):
+        def __call__(self, name, value, source):
+            told.append(name)
+
+    async def other():
+        while len(told) < 3 or told[-1] != "end":
+            told.append("other")
+            await asyncio.sleep_ms(0)
+
+    async def both():
+        task = asyncio.create_task(other())
+        query = b"POST /settings?current_min=6&stop_timer=1&override_current=60 HTTP/1.1\r\n\r\n"
+        stream = FakeStream(query)
+        await WebServer(quiet(), Core(), ".").accept(stream, stream)
+        told.append("end")
+        await task
+
+    asyncio.run(both())
+    commands = [i for i, name in enumerate(told) if name in ("set", "override")]
+    assert len(commands) == 3
+    for i in range(2):
+        assert "other" in told[commands[i]:commands[i + 1]]
+
+
+def broker(query, refuses=()):
+    """POST ``query`` about the broker; returns (reply, (key, value) of what was set)."""
+    core = FakeCommand(refuses)
+    reply = settings("?mqtt_update=1" + query, command=core).json
+    assert [call for call in core.calls if call[0] != "set" or call[2] != "REST"] == []
+    return reply, [call[1] for call in core.calls]
+
+
+def test_the_broker():
+    reply, stored = broker("&mqtt_host=10.0.0.1&mqtt_port=1884&mqtt_topic_prefix=home%2Fev"
+                           "&mqtt_username=me&mqtt_password=s%20ecret&mqtt_tls=0&mqtt_ca_cert=")
+    assert reply == {"mqtt_host": "10.0.0.1", "mqtt_port": 1884, "mqtt_topic_prefix": "home/ev",
+                     "mqtt_username": "me", "mqtt_password_set": True, "mqtt_tls": False,
+                     "mqtt_ca_cert_set": False}
+    assert stored == [("mqtt_host", "10.0.0.1"), ("mqtt_port", 1884), ("mqtt_prefix", "home/ev"),
+                      ("mqtt_user", "me"), ("mqtt_password", "s ecret")]
+
+
+def test_what_is_left_empty_about_the_broker():
+    assert broker("&mqtt_host=&mqtt_topic_prefix=&mqtt_username=&mqtt_password=") == (
+        {"mqtt_host": "", "mqtt_topic_prefix": "SmartEVSE-4711", "mqtt_username": "",
+         "mqtt_password_set": False},
+        [("mqtt_host", ""), ("mqtt_prefix", ""), ("mqtt_user", ""), ("mqtt_password", "")])
+    for query in ("&mqtt_port=", "&mqtt_port=0"):
+        assert broker(query) == ({"mqtt_port": 1883}, [("mqtt_port", 1883)])
+    assert broker("&mqtt_port=x") == ({"mqtt_port": REFUSED}, [])
+    assert broker("") == ({}, [])
+
+
+def test_what_the_core_refuses_about_the_broker_is_named_and_no_password_told():
+    assert broker("&mqtt_host=a&mqtt_port=1&mqtt_topic_prefix=p&mqtt_username=u&mqtt_password=w",
+                  ("set",)) == (dict.fromkeys(
+                      ("mqtt_host", "mqtt_port", "mqtt_topic_prefix", "mqtt_username",
+                       "mqtt_password_set"), REFUSED), [])
+
+
+def test_what_needs_tls_is_refused():
+    for query, reply in (("&mqtt_tls=1", {"mqtt_tls": REFUSED}),
+                         ("&mqtt_tls=2", {"mqtt_tls": False}),
+                         ("&mqtt_ca_cert=PEM", {"mqtt_ca_cert_set": REFUSED})):
+        assert broker(query) == (reply, [])
+
+
+def test_without_its_word_nothing_about_the_broker_is_read():
+    for word in ("", "mqtt_update=0&", "mqtt_update&", "mqtt_update=2&", "ocpp_update=1&"):
+        core = FakeCommand()
+        reply = settings("?%smqtt_host=a&mqtt_password=b" % word, command=core).json
+        assert "mqtt_host" not in reply
+        assert core.calls == []
+    core = FakeCommand()  # the rest of the request counts all the same
+    assert settings("?mqtt_update=1&mqtt_host=a&mode=1", command=core).json == {
+        "mode": "1", "mqtt_host": "a"}
+
+
+def test_ocpp_stays_disabled():
+    core = FakeCommand()
+    words = "Can only update when OCPP enabled"
+    assert settings("?ocpp_update=1&ocpp_mode=1&ocpp_auto_auth=1&ocpp_auth_key=secret"
+                    "&ocpp_backend_url=u&ocpp_cb_id=i&ocpp_auto_auth_idtag=t",
+                    command=core).json == {
+        "ocpp_mode": REFUSED, "ocpp_auto_auth": words, "ocpp_auth_key": words,
+        "ocpp_backend_url": words, "ocpp_cb_id": words, "ocpp_auto_auth_idtag": words}
+    assert settings("?ocpp_update=1&ocpp_mode=0", command=core).json == {"ocpp_mode": 0}
+    assert settings("?ocpp_mode=1&ocpp_auto_auth=1", command=core).json == {}
+    assert core.calls == []
 
 
 def test_unknown_parameters_are_ignored():
