@@ -30,10 +30,18 @@ UNUSED = {
         "URLPattern",
         "HTTPException",
         "Microdot",
+        "MUTED_SOCKET_ERRORS",
         "mro",
         "abort",
         "redirect",
         "send_file",
+    ),
+    "umqtt/simple": (
+        "MQTTException",
+        "MQTTClient.set_last_will",
+        "MQTTClient.connect",
+        "MQTTClient.subscribe",
+        "MQTTClient.check_msg",
     ),
     "umodbus/functions": (
         "read_coils",
