@@ -3,6 +3,7 @@
 ``flash`` writes interpreter and firmware; what the board keeps (NVS, /data) stays unless --full.
 ``deploy`` writes only the app, into the slot that is not in use, checks what arrived and then puts
 it in use: power may fail at any moment before that, and the old app starts.
+``migrate`` takes over a board that runs the original firmware, ``restore`` writes a backup back.
 
 Talking to the board interrupts its firmware, which opens the contactors first.
 """
@@ -241,19 +242,28 @@ def settings(arguments):
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=("flash", "deploy"))
+    parser.add_argument("what", choices=("flash", "deploy", "migrate", "restore"))
     parser.add_argument("--board", choices=build.BOARDS, default=build.BOARDS[0])
     parser.add_argument("--port", default="")
     parser.add_argument("--full", action="store_true", help="also wipe NVS, settings and records")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--wifi-ssid", metavar="NAME")
+    parser.add_argument("--file", default="", help="backup to restore, to use or to write")
+    parser.add_argument("--firmware", choices=("seed", "latest"),
+                        help="which original firmware ran, where that is found out wrongly")
+    parser.add_argument("--yes", action="store_true", help="migrate without asking")
     arguments = parser.parse_args()
     try:
         if not arguments.port:
             raise build.Problem("which port? e.g. PORT=/dev/ttyUSB0 (Linux) or "
                                 "PORT=/dev/cu.usbserial-0001 (macOS)")
-        (flash if arguments.what == "flash" else deploy)(arguments)
-    except build.Problem as problem:
+        if arguments.what in ("migrate", "restore"):
+            import migrate
+
+            getattr(migrate, arguments.what)(arguments)
+        else:
+            (flash if arguments.what == "flash" else deploy)(arguments)
+    except (build.Problem, OSError) as problem:
         sys.exit(str(problem))
 
 
