@@ -24,7 +24,9 @@ from evse.cycle import Cycle
 from evse.front import Front
 from evse.journal import Journal
 from evse.net.web import WebServer
+from evse.net.wifi import Wifi
 from evse.panel.panel import Panel
+from evse.rare import rare
 from evse.settings import Settings
 from evse.status import Status
 from evse.storage import Storage
@@ -42,6 +44,9 @@ _ALIVE_MS = const(500)  # a vital task not seen for this long does not get the w
 _BUS_ALIVE_MS = const(5000)  # longer than its restart takes
 _RESTART_MS = const(2000)
 _POWER_RETURN_MIN_S = const(10)
+_ENDED_MS = const(50)  # until it is noticed that a vital task has ended
+# Numbers in the journal of the services that the settings ask for; the others count from 0.
+_HOMEWIZARD, _MQTT, _MODBUS, _LOG = const(87), const(88), const(89), const(90)
 _GC_BYTES = const(8192)  # collect after so much has been allocated: a pause of about 10 ms
 
 
@@ -75,14 +80,21 @@ class App:
         self.front = Front(board, core)
         self.status = Status(core, VERSION, BOARD, board.serial)
         self.status.storage = self.storage
+        self.status.directory = directory
         self.status.lock = self.front.lock
+        self.status.heaps = board.heaps
+        self.status.reset_cause = board.reset_cause()
+        if board.radio():
+            self.status.network = Wifi(board, self.status, core.command, self.settings,
+                                       self.journal.record)
         self.panel = core.panel = Panel(board, self.status, core.command)
         self.cycle = self.status.cycle = Cycle(now)
         self._burst = array("i", (0,) * 6)
         self._rcm = False
+        self._tasks = {}  # of what the settings ask for, by its number
         port = board.rs485()
         self.bus = port and Bus(port, core, board.now)
-        self.names = self.homewizards = None
+        self.names = self.homewizards = self.web = None
         self.status.bus_rows = self._meter_rows
         self.status.box = lambda: self.bus and self.bus.box
         self._seen = {"control": now, "power": now}
@@ -131,14 +143,25 @@ class App:
     async def _supervise(self, feed):
         board = self.board
         core = self.core
+        status = self.status
+        settings = self.settings
+        changes = -1
+        untouched = False
         while True:
             now = board.now()
+            if settings.changes != changes:
+                changes = settings.changes
+                untouched = settings.untouched()
+            status.wizard = untouched and not status.car_connected
             core.second(now, board.proximity_mv(), board.temperature_dc(), self._rcm,
                         board.clock_s())
             if core.new_clock_s:
                 board.set_clock(core.new_clock_s)
                 core.new_clock_s = 0
                 self.journal.record(reasons.CLOCK_SET)
+            if core.restart and not core.charger.c1:
+                self.save()
+                board.reset()
             if self._all_alive(now):
                 feed()
             self.storage.second(core)
@@ -159,20 +182,9 @@ class App:
     async def _web(self):
         address = self.board.http_address()
         if address:  # none without a radio that works
-            await WebServer(self.status, self.core.command, sys.path[0] + "/web").run(*address)
-
-    async def wifi(self):
-        """Join the WiFi network and leave it, as the setting wifi says."""
-        get = self.settings.get
-        on = False
-        while True:
-            # A name or password that is changed meanwhile counts when it is switched on again:
-            # whoever changes one of them over the network has still to change the other.
-            if on != (get("wifi") != "Disabled" and get("wifi_ssid") != ""):
-                on = not on
-                self.board.start_network(get("wifi_ssid") if on else "", get("wifi_password"))
-            self.status.ip = self.board.ip()
-            await asyncio.sleep_ms(_RESTART_MS)
+            self.web = self.status.web = WebServer(self.status, self.core.command,
+                                                   sys.path[0] + "/web")
+            await self.web.run(*address)
 
     def _meter_rows(self):
         """Rows of all meters and nodes, whatever they are read over."""
@@ -182,26 +194,59 @@ class App:
         return rows
 
     async def _homewizard(self):
-        """Read the HomeWizard meters while the settings name any."""
-        get = self.settings.get
-        while True:
-            if "HomeWizrd" in (get("mains_met"), get("circt_met"), get("ev_meter")):
-                from evse.net.homewizard import HomeWizards
-                from evse.net.resolve import Names
-                self.names = self.names or Names(self.board.dns_server, self.board.now)
-                self.homewizards = HomeWizards(self.status, self.core.command, self.names,
-                                               self.board.now)
-                await self.homewizards.run()
-                self.homewizards = None
-            await asyncio.sleep_ms(_RESTART_MS)
+        from evse.net.homewizard import HomeWizards
+        self.homewizards = HomeWizards(self.status, self.core.command, self._resolver(),
+                                       self.board.now)
+        await self.homewizards.run()
+        self.homewizards = None
+
+    async def _mqtt(self):
+        from evse.net.mqtt import Mqtt
+        self.status.mqtt = Mqtt(self.status, self.core.command, self._resolver(), self.board.now,
+                                self.settings.get)
+        await self.status.mqtt.run()
+        self.status.mqtt = None
 
     async def _modbus(self):
-        """Serve Modbus TCP while the settings say so."""
         address = self.board.modbus_address()
-        while address:
-            if self.settings.get("modbus_tcp") == "Enabled":
-                from evse.net.modbus_tcp import ModbusTcp
-                await ModbusTcp(self.status, self.board.now).run(*address)
+        if address:
+            from evse.net.modbus_tcp import ModbusTcp
+            await ModbusTcp(self.status, self.board.now).run(*address)
+
+    async def _telnet(self):
+        address = self.board.telnet_address()
+        if address:
+            await rare("net.telnet").Telnet(self.status, self.web.check,
+                                            self.board.now).run(*address)
+
+    def _resolver(self):
+        """What knows the addresses of names, one for all."""
+        from evse.net.names import Names
+        self.names = self.names or Names(self.board.dns_server, self.board.now)
+        return self.names
+
+    async def _seldom(self):
+        """Run what the settings ask for, which ends by itself; ask for the time when it is due."""
+        setting = self.settings.get
+        host = ""
+        due_s = 0
+        tasks = self._tasks
+        while True:
+            meters = (setting("mains_met"), setting("circt_met"), setting("ev_meter"))
+            for number, wanted, service in (
+                    (_HOMEWIZARD, "HomeWizrd" in meters, self._homewizard),
+                    (_MQTT, setting("mqtt_host"), self._mqtt),
+                    (_MODBUS, setting("modbus_tcp") == "Enabled", self._modbus),
+                    (_LOG, setting("telnet") == "Enabled" and self.web, self._telnet)):
+                if wanted and (number not in tasks or tasks[number].done()):
+                    tasks[number] = asyncio.create_task(self._keep(number, service))
+            if setting("ntp_host") != host:
+                host = setting("ntp_host")
+                due_s = 0
+            if host and self.status.ip and self.journal.uptime_s >= due_s:
+                wait_s = await rare("net.ntp").sync(self.status.ntp, host, self._resolver(),
+                                                    self.board, self.core.command)
+                due_s = self.journal.uptime_s + wait_s
             await asyncio.sleep_ms(_RESTART_MS)
 
     async def _keep(self, name, service):
@@ -219,8 +264,9 @@ class App:
         feed = self.board.watchdog(WATCHDOG_MS)
         vital = [asyncio.create_task(self._control()), asyncio.create_task(self._power()),
                  asyncio.create_task(self._supervise(feed))]
-        services = [self.front.run, self._web, self._homewizard, self._modbus, self.wifi,
-                    self.panel.run]
+        services = [self.front.run, self._web, self._seldom, self.panel.run]
+        if self.status.network:
+            services.append(self.status.network.run)
         if self.panel.display:
             services.append(self.panel.show)
         if self.bus:
@@ -229,7 +275,11 @@ class App:
             asyncio.create_task(self._keep(number, service))
         gc.collect()
         gc.threshold(_GC_BYTES)
-        await asyncio.gather(*vital)
+        while True:  # asyncio's own gather would take 1 KB
+            for task in vital:
+                if task.done():
+                    await task  # it raises what ended it
+            await asyncio.sleep_ms(_ENDED_MS)
 
 
 def main():

@@ -57,9 +57,9 @@ SERVICES = ("evse/net/", "evse/bus/", "evse/boards/")
 ASSERTS = ("umqtt/simple",)
 # Constants of umodbus that our own modules use.
 CONSTANTS = {"CRC16_TABLE", "ERROR_BIAS"}
-_ESP32 = ("sampling", "sampler_esp32", "card_reader", "log_esp32", "esp32")
+_ESP32 = ("sampling", "sampler_esp32", "card_reader", "log_esp32", "radio_esp32", "esp32")
 BOARD_MODULES = {
-    "sim": ("sampling", "synth", "log_sim", "sim"),
+    "sim": ("sampling", "synth", "log_sim", "sim_radio", "sim"),
     "smartevse_v3": _ESP32 + ("st7565", "smartevse_v3"),
     "devkit": _ESP32 + ("oled", "devkit"),
 }

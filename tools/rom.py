@@ -3,7 +3,7 @@
 ``frozen`` returns the interpreter's app image with our modules in its read-only data, beside those
 it brings: bytecode, names and constants then stay in flash. All that changes in the interpreter
 itself are three pointers: to the names of frozen modules, to their contents, and to the last table
-of interned strings.
+of interned strings; and three ends of memory reserved for Bluetooth, which nothing here starts.
 """
 
 import ast
@@ -16,6 +16,11 @@ import mpy
 _POOL = 0x3F42C5F8  # mp_qstr_frozen_const_pool, the last table of interned strings
 _NAMES = 0x3F426CAC  # mp_frozen_names
 _CONTENTS = 0x3F426C3C  # mp_frozen_mpy_content
+# soc_reserved_memory_region: pairs of start and end that the heap leaves alone. In an interpreter
+# built without Bluetooth three of them are not there: data and bss of its ROM code, and what it
+# exchanges with the radio.
+_RESERVED = 0x3F43F460
+_BLUETOOTH = ((0x3FFAE6E0, 0x3FFAFF10), None, (0x3FFB8000, 0x3FFB9A20), (0x3FFB0000, 0x3FFB6388))
 _STR = 0x3F420AC8  # mp_type_str and so on
 _BYTES = 0x3F420A98
 _TUPLE = 0x3F420B38
@@ -116,6 +121,16 @@ class _App:
             raise ValueError("0x%X is %d times in the code of the interpreter" % (old, len(where)))
         data, at = where[0]
         struct.pack_into("<I", data, at, new)
+
+    def free(self, regions):
+        """Make ``regions`` (start, end; None: leave this one) of the reserved memory empty."""
+        start, data = self.segments[0]
+        for number, region in enumerate(regions):
+            if region:
+                at = _RESERVED - start + 8 * number
+                if struct.unpack_from("<II", data, at) != region:
+                    raise ValueError("0x%X is not reserved at 0x%X" % (region[0], _RESERVED))
+                struct.pack_into("<I", data, at + 4, region[0])
 
     def image(self):
         """The bytes of the image, checksum and hash made anew."""
@@ -248,6 +263,7 @@ def frozen(app, modules, names):
     listed = block.put(b"\0".join([*(name.encode() for name in read), *theirs]) + b"\0\0")
     contents = block.words(*map(block.module, read.values()),
                            *app.read(_CONTENTS, "<%dI" % len(theirs)))
+    app.free(_BLUETOOTH)
     app.replace(_POOL, pool)
     app.replace(_NAMES, listed)
     app.replace(_CONTENTS, contents)

@@ -1,6 +1,6 @@
 """An ESP32 development board wired like SmartEVSE v3.0, for the bench; see docs/boards.md."""
 
-from evse.boards.esp32 import PINS, Esp32
+from evse.boards.esp32 import Esp32, usual_pins
 
 
 class DevKit(Esp32):
@@ -28,7 +28,7 @@ class DevKit(Esp32):
 
 def pins():
     """Return the pin map: where SmartEVSE has the display's clock and reset, I2C is."""
-    chosen = dict(PINS)
+    chosen = usual_pins()
     chosen.update({"low": (), "display": {"clock": 26, "data": 5}})
     return chosen
 

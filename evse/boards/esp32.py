@@ -9,24 +9,15 @@ import asyncio
 import time
 from array import array
 
+import esp32
 import machine
-import network
-import onewire
 from machine import ADC, PWM, RTC, UART, Pin, Timer, mem32
 from micropython import const
 
 from evse import ticks
 from evse.boards import card_reader, log_esp32, sampling
+from evse.boards.radio_esp32 import Radio
 from evse.boards.sampler_esp32 import Sampler
-
-# GPIO numbers of SmartEVSE v3.0. "low" are outputs without a user yet: the display is in reset
-# until it gets its driver, and off the lines of the buttons.
-PINS = {
-    "c1": 32, "c2": 27, "pilot_off": 15, "pilot": 19, "lock_a": 17, "lock_b": 18,
-    "red": 2, "green": 4, "blue": 12, "backlight": 14, "low": (5,),
-    "rcm": 13, "switch": 16, "lock_in": 35, "buttons": (0, 25, 33),
-    "tx": 21, "rx": 23, "send": 22, "display": {"clock": 26, "data": 33, "a0": 25, "reset": 5},
-}  # fmt: skip
 
 _CP_PIN, _CP_PAD = const(39), const(3)  # GPIO and its channel of ADC1
 _PP_PIN, _PP_PAD = const(34), const(6)
@@ -48,6 +39,7 @@ _BAUD = const(9600)
 _PARITIES = {None: None, "E": 0, "O": 1}
 
 _EFUSE_VREF = const(0x3FF5A010)
+_EFUSE_SERIAL = const(0x3FF5A080)  # bits 72..95 of block 3; 0 on older units
 _OUT_SELECT = const(0x3FF44530)  # GPIO_FUNCn_OUT_SEL_CFG, a word per pin; bits 0..8 the signal
 _PWM_SIGNAL = const(71)  # LEDC high-speed channel 0
 _PWM_CHANNEL = const(0x3FF59000)  # its CONF0: bits 0..1 the timer, bit 2 output enabled
@@ -56,8 +48,45 @@ _PWM_TIMER = const(0x3FF59140)  # timer 0's CONF: bits 0..4 the counter's bits, 
 _EPOCH_S = const(946684800)  # the port counts from the year 2000
 _CLOCK_SET_S = const(1750000000)  # earlier is what an unset clock shows
 
+# Bytes that WiFi and TCP live on, the most of the rest that Python takes, and of a reference.
+_FOR_SYSTEM = const(57344)
+_FOR_PYTHON = const(81920)
+_WORD = const(4)
+_KEPT = const(32)  # references
+
 _OPEN_MV = const(3300)
 _HOT_DC = const(1250)
+
+
+def usual_pins():
+    """Return the GPIO numbers of SmartEVSE v3.0, a dict of its own for each who asks."""
+    # "low" are outputs without a user yet: the display is in reset until it gets its driver, and
+    # off the lines of the buttons.
+    return {
+        "c1": 32, "c2": 27, "pilot_off": 15, "pilot": 19, "lock_a": 17, "lock_b": 18,
+        "red": 2, "green": 4, "blue": 12, "backlight": 14, "low": (5,),
+        "rcm": 13, "switch": 16, "lock_in": 35, "buttons": (0, 25, 33),
+        "tx": 21, "rx": 23, "send": 22,
+        "display": {"clock": 26, "data": 33, "a0": 25, "reset": 5},
+    }  # fmt: skip
+
+
+def _make_room():
+    """Have Python's heap take its second area now, larger than the one it would take by itself.
+
+    It grows when something does not fit, by what it has or by what is needed, whichever is more.
+    So a list is asked for that needs so much, and shortened where it lies: an area is handed back
+    when nothing is in use behind its first 16 bytes. Keep what is returned.
+    """
+    free = sum(area[1] for area in esp32.idf_heap_info(esp32.HEAP_DATA))
+    try:
+        area = [None] * (min(free - _FOR_SYSTEM, _FOR_PYTHON) // _WORD)
+    except MemoryError:
+        return None  # no block is so large: it grows as it always did
+    del area[_KEPT:]
+    while len(area) > _KEPT // 2:
+        area.pop()  # each time half of what is not used is let go
+    return area
 
 
 class _Tick:
@@ -173,10 +202,19 @@ class Esp32:
             ADC(Pin(number), atten=attenuation).read()
         self._sampler = Sampler(_CP_PAD)
         self._bus = _Port(pins["tx"], pins["rx"], pins["send"])
+        self.serial = self._serial()
+        self._net = self._make_radio()
+        self._room = _make_room()  # with what the radio has left
+
+    def _serial(self):
+        """The number the owner knows, as the original firmware finds it: see ``board.py``."""
+        try:
+            with open(self.data_dir() + "/serial") as file:
+                return int(file.read(10))
+        except (OSError, ValueError):
+            pass  # nothing was taken over
         mac = machine.unique_id()
-        self.serial = mac[4] << 8 | mac[5]
-        self._joined = None
-        self._wlan = self._radio()
+        return mem32[_EFUSE_SERIAL] >> 8 & 0xFFFFFF or mac[4] << 8 | mac[5]
 
     @staticmethod
     def _input(number):
@@ -191,13 +229,10 @@ class Esp32:
                 or mem32[_PWM_TIMER] & 0x180001F != 16):
             raise RuntimeError("the pilot's PWM is not on LEDC high-speed channel 0 and timer 0")
 
-    def _radio(self):
+    def _make_radio(self):
         """Switch the radio on now: it takes up to 0.8 s, which nobody may lose later."""
         try:
-            network.hostname("SmartEVSE-%d" % self.serial)
-            wlan = network.WLAN(network.STA_IF)
-            wlan.active(True)
-            return wlan
+            return Radio("SmartEVSE-%d" % self.serial)
         except (OSError, RuntimeError):
             return None  # it charges without a network
 
@@ -241,6 +276,7 @@ class Esp32:
 
     def read_card(self):
         if not self._wire:  # it makes the pin an open drain, so only for who has a reader
+            import onewire
             self._wire = onewire.OneWire(self._switch)
         return card_reader.read(self._switch, self._wire)
 
@@ -307,28 +343,27 @@ class Esp32:
         return self._lcd
 
     def http_address(self):
-        return ("0.0.0.0", 80) if self._wlan else None
+        return ("0.0.0.0", 80) if self._net else None
 
-    def start_network(self, ssid, password):
-        wanted = (ssid, password) if ssid else None
-        if not self._wlan or wanted == self._joined:
-            return  # the driver joins again by itself, for ever
-        if self._joined:
-            self._wlan.disconnect()
-        if wanted:
-            self._wlan.connect(ssid, password)
-        self._joined = wanted
-
-    def ip(self):
-        address = self._wlan.ifconfig()[0] if self._wlan else "0.0.0.0"
-        return "" if address == "0.0.0.0" else address
+    def radio(self):
+        return self._net
 
     def dns_server(self):
-        server = self._wlan.ifconfig()[3] if self._wlan else "0.0.0.0"
-        return None if server == "0.0.0.0" else server
+        return self._net and self._net.dns_server()
 
     def modbus_address(self):
-        return ("0.0.0.0", 502) if self._wlan else None
+        return ("0.0.0.0", 502) if self._net else None
+
+    def telnet_address(self):
+        return ("0.0.0.0", 23) if self._net else None
+
+    def heaps(self):
+        areas = esp32.idf_heap_info(esp32.HEAP_DATA)  # total, free, largest, least of each
+        yield ("system", sum(area[1] for area in areas), max(area[2] for area in areas),
+               sum(area[3] for area in areas))
+
+    def reset_cause(self):
+        return ("power", "hard", "watchdog", "deepsleep", "soft")[machine.reset_cause() - 1]
 
     def data_dir(self):
         return "/data"

@@ -51,7 +51,7 @@ def convert(sens: int, pad: int) -> int:
 
 @micropython.viper
 def log_burst(sens: int, counter: int, pad: int, window: ptr32, enough: int,
-              raw: ptr32, before: ptr32, after: ptr32) -> int:
+              raw: ptr16, before: ptr16, after: ptr16) -> int:
     """Log conversions with the counter before and after each; returns how many.
 
     Ends after one period, or as soon as each part with a range in ``window`` has ``enough``.
@@ -86,7 +86,7 @@ def log_burst(sens: int, counter: int, pad: int, window: ptr32, enough: int,
 
 
 @micropython.viper
-def sort(raw: ptr32, before: ptr32, after: ptr32, n: int, window: ptr32, burst: ptr32):
+def sort(raw: ptr16, before: ptr16, after: ptr16, n: int, window: ptr32, burst: ptr32):
     """Sort a log into ``burst``; the same as ``sampling.collect``."""
     part = 0
     while part < 2:
@@ -131,9 +131,9 @@ class Sampler:
         self._pad = pilot_pad
         self._sens = sens
         self._counter = counter
-        self._raw = array("i", (0,) * _LIMIT)
-        self._before = array("i", (0,) * _LIMIT)
-        self._after = array("i", (0,) * _LIMIT)
+        self._raw = array("H", bytes(2 * _LIMIT))
+        self._before = array("H", bytes(2 * _LIMIT))
+        self._after = array("H", bytes(2 * _LIMIT))
 
     def burst(self, window, burst):
         """Sample the pilot for at most a period into ``burst``, in codes; allocates nothing.

@@ -179,6 +179,7 @@ class Node(Device):
                         _OUR_EV_METER if group.ours[n] else _EV_METER, 2)
             elif words[6] & 0xFF:
                 return _write(_CHANGED, 0)
+        self._words = None  # seven nodes would keep half a KB
         return None
 
 

@@ -14,7 +14,8 @@ import rom
 BOARD = build.BOARDS[0]
 PAGE = 0x10000
 RAM = 0x3FF80000
-# The words of the code that point to the tables, at their addresses in the published image.
+# The table of reserved memory and the words that point to the tables, in the published image.
+RESERVED = 0x3F43F460
 POOL_AT, NAMES_AT, CONTENTS_AT = 0x400D17A4, 0x4010F898, 0x4010F89C
 TYPES = {0x3F420AC8: "str", 0x3F420A98: "bytes", 0x3F420B38: "tuple", 0x3F420490: "int",
          0x3F420268: "float"}
@@ -181,14 +182,25 @@ def test_a_file_that_is_not_whole_is_refused(tmp_path, harm):
 
 
 # ---- the image ----
-def test_only_three_words_of_the_interpreter_change(stock, frozen):
+def test_only_six_words_of_the_interpreter_change(stock, frozen):
     before, after = Memory(stock).segments, Memory(frozen).segments
-    assert after[0][1].startswith(before[0][1])
     changed = []
-    for (start, old, _), (same, new, _) in zip(before[1:], after[1:]):
-        assert (start, len(old)) == (same, len(new))
+    for number, ((start, old, _), (same, new, _)) in enumerate(zip(before, after)):
+        assert start == same and (len(old) == len(new) or not number)
         changed += [start + i for i in range(0, len(old), 4) if old[i:i + 4] != new[i:i + 4]]
-    assert changed == [POOL_AT, NAMES_AT, CONTENTS_AT]
+    assert changed == [*(RESERVED + 8 * i + 4 for i in (0, 2, 3)), POOL_AT, NAMES_AT, CONTENTS_AT]
+
+
+def test_what_is_reserved_for_bluetooth_is_the_heaps(stock, frozen):
+    whole, given = (Memory(data).read(RESERVED, "10I") for data in (stock, frozen))
+    assert given == tuple(whole[i - 1] if i in (1, 5, 7) else word for i, word in enumerate(whole))
+    assert sum(whole[i] - whole[i - 1] for i in (1, 5, 7)) == 38_360
+
+
+def test_nobody_starts_bluetooth(slot):
+    for path in slot.rglob("*.mpy"):
+        names = mpy.Module(path.read_bytes()).names
+        assert not {"bluetooth", "aioble", "espnow"} & set(names), path
 
 
 def test_flash_maps_where_the_code_expects_it(frozen):
@@ -235,6 +247,11 @@ def test_another_interpreter_is_refused(stock, slot):
     at = data.index(struct.pack("<I", 0x3F426CAC))
     data[at:at + 4] = struct.pack("<I", 0x3F426CB0)
     with pytest.raises(ValueError, match="0x3F426CAC is 0 times"):
+        image.with_modules(bytes(data), slot, BOARD)
+    data = bytearray(stock)
+    at = data.index(struct.pack("<II", 0x3FFB8000, 0x3FFB9A20))
+    data[at + 4] += 4
+    with pytest.raises(ValueError, match="0x3FFB8000 is not reserved"):
         image.with_modules(bytes(data), slot, BOARD)
 
 

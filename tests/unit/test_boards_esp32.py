@@ -427,38 +427,166 @@ def test_a_tick_that_raises_is_safe_and_ends_its_waiter():
     assert _raises(ValueError, asyncio.run, run()).args == ("guard",)
 
 
-def test_the_radio_is_on_before_the_loop_and_joining_does_not_wait():
+def _radio():
+    """(radio, log of the network module) of a board just created."""
     it, _ = _board()
     log = helpers_boards.network.log
-    assert log == [("hostname", "SmartEVSE-%d" % 0x1267), ("active", True)]
+    assert log == [("hostname", "SmartEVSE-%d" % 0x1267), ("sta", "active", True)]
     del log[:]
-    it.start_network("home", "secret")
-    it.start_network("home", "secret")
-    assert log == [("connect", "home", "secret")]
-    it.start_network("other", "secret")
-    assert log[1:] == [("disconnect",), ("connect", "other", "secret")]
+    return it.radio(), log
+
+
+def test_the_radio_is_on_before_the_loop_and_joining_does_not_wait():
+    radio, log = _radio()
+    radio.join("home", "secret", None)
+    assert log == [("disconnect",), ("sta", "config", [("reconnects", 2)]),
+                   ("connect", "home", "secret")]
     del log[:]
-    it.start_network("", "")
-    it.start_network("", "")
+    radio.join("", "", None)
     assert log == [("disconnect",)]
-    it.start_network("other", "secret")
-    assert log[1:] == [("connect", "other", "secret")]
-    assert it.http_address() == ("0.0.0.0", 80)
-    assert it.modbus_address() == ("0.0.0.0", 502)
-    assert it.dns_server() is None
-    assert it.ip() == "192.168.1.5"
-    it._wlan.server = "192.168.1.1"
-    assert it.dns_server() == "192.168.1.1"
+
+
+def test_a_fixed_address_is_set_once_and_taken_back():
+    radio, log = _radio()
+    fixed = ("10.0.0.9", "255.255.255.0", "10.0.0.1", "10.0.0.1")
+    for _ in range(2):
+        radio.join("home", "secret", fixed)
+    assert [row[2] for row in log if row[1:2] == ("ifconfig",)] == [fixed]
+    radio.join("home", "secret", None)
+    assert ("sta", "ifconfig", "dhcp") in log
+
+
+def test_a_driver_that_is_not_ready_is_asked_again_later():
+    radio, log = _radio()
+    helpers_boards.network.air["busy"] = True
+    radio.join("home", "secret", None)
+    assert log == [("disconnect",), ("sta", "config", [("reconnects", 2)])]
+
+
+def test_the_link_says_what_the_driver_knows():
+    radio, _ = _radio()
+    air = helpers_boards.network.air
+    for status, state in ((1000, 0), (1001, 1), (201, 4), (212, 4), (202, 3), (15, 3), (204, 3),
+                          (2, 5)):
+        air["status"] = status
+        assert radio.link() == (state, "", 0)
+    air["connected"] = True
+    assert radio.link() == (1, "", 0)  # without an address it is not joined yet
+    air["ip"] = "192.168.1.5"
+    assert radio.link() == (2, "192.168.1.5", -60) and radio.channel() == 6
+    air["rssi"] = None  # lost in between
+    assert radio.link() == (1, "", 0)
+
+
+def test_networks_are_looked_for_in_a_thread():
+    radio, _ = _radio()
+    air = helpers_boards.network.air
+    row = (b"home", b"\1\2\3\4\5\6", 11, -70, 3, False)
+    air["found"] = [row, (b"open", b"\1\2\3\4\5\7", 1, -80, 0, False)]
+    assert radio.found() is None
+    for expected in ([(b"home", -70, True, b"\1\2\3\4\5\6", 11),
+                      (b"open", -80, False, b"\1\2\3\4\5\7", 1)], []):
+        radio.scan()
+        found = None
+        while found is None:
+            found = radio.found()
+        assert found == expected and radio.found() is None
+        air["found"] = None  # the driver refuses
+
+
+def test_a_scan_without_memory_finds_nothing():
+    from evse.boards import radio_esp32
+
+    class Threads:
+        @staticmethod
+        def stack_size(size):
+            assert size == 8192
+
+        @staticmethod
+        def start_new_thread(work, arguments):
+            raise OSError("can't create thread")
+
+    radio, _ = _radio()
+    threads, radio_esp32._thread = radio_esp32._thread, Threads
+    radio.scan()
+    assert radio.found() == []
+    radio_esp32._thread = threads
+
+
+def test_the_network_for_the_set_up():
+    radio, log = _radio()
+    assert radio.open_portal("SmartEVSE-7", "k3v9wq7m") == "192.168.4.1"
+    assert log == [("ap", "active", True), ("ap", "config", [
+        ("max_clients", 4), ("password", "k3v9wq7m"), ("security", 3), ("ssid", "SmartEVSE-7")]),
+        ("ap", "ifconfig", ("192.168.4.1", "255.255.255.0", "192.168.4.1", "192.168.4.1"))]
+    assert radio.portal_dns() == ("192.168.4.1", 53)
+    radio.close_portal()
+    assert log[-1] == ("ap", "active", False)
+    helpers_boards.network.air["busy"] = True
+    del log[:]
+    _raises(OSError, radio.open_portal, "SmartEVSE-7", "k3v9wq7m")
+    assert log == [("ap", "active", True), ("ap", "active", False)]
+
+
+class RawSocket:
+    """Stands for lwIP's raw socket."""
+
+    inbound = b""
+
+    def __init__(self, *what):
+        self.what = what
+        self.sent = []
+
+    def setblocking(self, on):
+        assert not on
+
+    def bind(self, where):
+        self.bound = where
+
+    def recv(self, most):
+        return self.inbound[:most]
+
+    def sendto(self, data, where):
+        self.sent.append((bytes(data), where))
+
+
+def test_multicast_dns_beside_the_responder_of_the_image():
+    from evse.boards import radio_esp32
+
+    class Sockets:
+        AF_INET, SOCK_RAW, socket = 2, 3, RawSocket
+
+    radio, _ = _radio()
+    radio_esp32.socket = Sockets
+    link = radio.mdns()
+    sock = link.socket
+    assert sock.what == (2, 3, 17) and sock.bound == ("224.0.0.251", 0)
+    ip = b"\x46" + bytes(11) + bytes((192, 168, 1, 9)) + bytes(4) + bytes(4)
+    sock.inbound = ip + b"\x14\xe9\x14\xe9\0\x0b\0\0abc"
+    packet, address, port = link.receive()
+    assert (bytes(packet), address, port) == (b"abc", "192.168.1.9", 5353)
+    sock.inbound = ip + b"\x14\xe9\x14\xea\0\x0b\0\0abc"
+    assert link.receive() is None  # to another port
+    sock.inbound = ip + b"\x14\xe9"
+    assert link.receive() is None
+    link.send(b"hello")
+    link.send(b"hello", "192.168.1.9", 40000)
+    assert sock.sent == [
+        (b"\x14\xe9\x14\xe9\0\x0d\0\0hello", ("224.0.0.251", 0)),
+        (b"\x14\xe9\x9c\x40\0\x0d\0\0hello", ("192.168.1.9", 0))]
 
 
 def test_it_runs_without_a_radio():
     machine, network = helpers_boards.fresh()
     network.broken[0] = True
     it = smartevse_v3.create()
-    it.start_network("home", "secret")
-    assert it.http_address() is None and it._joined is None
-    assert it.modbus_address() is None and it.dns_server() is None and it.ip() == ""
-    assert ("connect", "home", "secret") not in network.log
+    assert it.radio() is None and it.http_address() is None
+    assert it.modbus_address() is None and it.dns_server() is None
+    it, _ = _board()
+    assert it.http_address() == ("0.0.0.0", 80) and it.modbus_address() == ("0.0.0.0", 502)
+    assert it.dns_server() is None
+    helpers_boards.network.air["dns"] = "192.168.1.1"
+    assert it.dns_server() == "192.168.1.1"
 
 
 def test_identity_and_services():
@@ -558,3 +686,24 @@ def test_the_control_path_allocates_nothing():
     finally:
         micropython.heap_unlock()
     assert burst[0] == 0
+
+
+def test_what_the_radio_leaves_goes_to_python_but_for_what_the_system_needs():
+    import esp32 as chip
+    usual = chip.heaps
+    try:
+        for free, kept in ((137_000, True), (4_000_000, True), (58_000, True), (50_000, False)):
+            chip.heaps = [(20_000, 7_000, 6_000, 0), (free, free - 7_000, free - 7_000, 0)]
+            room = esp32._make_room()
+            assert 8 <= len(room) <= 16 if kept else not room, (free, len(room))
+        hold = []
+        try:
+            while True:
+                hold.append(bytearray(50_000))
+        except MemoryError:
+            pass
+        chip.heaps = [(137_000, 137_000, 110_000, 0)]
+        assert esp32._make_room() is None  # no piece is so large
+    finally:
+        hold = None
+        chip.heaps = usual

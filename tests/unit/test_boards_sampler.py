@@ -66,7 +66,7 @@ def test_a_counter_at_rest_ends_the_burst_and_proves_nothing():
 
 def test_only_16_bits_of_the_counter_count():
     chip = Chip(1234, 0xF0000 | 40000)
-    before, after, raw = (array("i", (0,) * 96) for _ in range(3))
+    before, after, raw = (array("H", (0,) * 96) for _ in range(3))
     n = sampler_esp32.log_burst(chip.sens, chip.counter, 3, array("i", (0, 65536, 0, 0)), 8,
                                 raw, before, after)
     assert n == 8 and before[7] == after[7] == 40000
@@ -92,7 +92,7 @@ def test_read_averages():
 def test_native_sorting_equals_its_plain_twin():
     x = 1
     window = array("i", (0,) * 4)
-    raw, before, after = (array("i", (0,) * 40) for _ in range(3))
+    raw, before, after = (array("H", (0,) * 40) for _ in range(3))
     native, plain = (array("i", (0,) * 6) for _ in range(2))
     sorted_in = 0
     for duty in (0, 3000, 6554, 17476, 34953, 55706, 58458, 62915, 65536):
