@@ -60,10 +60,15 @@ class Watched(Plug):
 
 
 class Site:
-    """World, meter and firmware; use it in ``async with``."""
+    """World, meter and firmware; use it in ``async with``.
 
-    def __init__(self, slot, heap_kb, script=None):
+    ``settings`` and ``environment`` of the firmware are beside those every site has.
+    """
+
+    def __init__(self, slot, heap_kb, script=None, settings=(), environment=()):
         self._slot = slot
+        self._settings = {**_SETTINGS, **dict(settings)}
+        self._environment = dict(environment)
         self._heap = "%dK" % heap_kb
         self._script = script
         self._stack = contextlib.AsyncExitStack()
@@ -114,7 +119,8 @@ class Site:
             "MICROEVSE_SIM_PORT": str(sim_port),
             "MICROEVSE_WORLD_PORT": str(transport.get_extra_info("sockname")[1]),
             "MICROEVSE_RS485": charger.path, "MICROEVSE_HTTP": "127.0.0.1:%d" % self.port,
-            "MICROEVSE_DATA": data, "MICROEVSE_SETTINGS": json.dumps(_SETTINGS),
+            "MICROEVSE_DATA": data, "MICROEVSE_SETTINGS": json.dumps(self._settings),
+            **self._environment,
         }, self._say, self._script)
         await self.board.start()
         stack.push_async_callback(self.board.stop)
