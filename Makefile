@@ -9,8 +9,9 @@ PY := $(VENV)/bin/python
 export TESTDATA
 
 .DEFAULT_GOAL := help
-.PHONY: help lib run test lint firmware flash deploy size bench bench-power bench-solar bench-bus \
-	timing scenario replay pictures screens glyphs doctor test-long clean
+.PHONY: help lib run test lint firmware flash deploy size bench bench-power bench-solar \
+	bench-bus bench-net migrate restore soak timing scenario replay pictures screens openapi glyphs \
+	doctor test-long clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -38,12 +39,13 @@ run: lib/.done ## firmware and simulated world; ARGS="--headless --auto ..."
 	@$(PY) tools/twin/run.py $(ARGS)
 
 # A choice of tests (ARGS="-k pilot") cannot cover everything, so only the whole run is held to it;
-# tests/whole_run.py says what its two processes do.
+# tests/whole_run.py says what its three processes do.
 test: lint ## lint, then all tests; ARGS="-k pilot" for some
-	@$(PY) -m pytest $(if $(ARGS),$(ARGS),-n 2 --cov --cov-report=term-missing:skip-covered)
+	@$(PY) -m pytest $(if $(ARGS),$(ARGS),-n 3 --cov --cov-report=term-missing:skip-covered)
 
 test-long: lib/.done ## 5,000 random closed loops, all vectors; ARGS="FIRST_SEED HOW_MANY"
-	@TEST_LONG=1 $(PY) -m pytest tests/property/test_power_vectors.py
+	@TEST_LONG=1 $(PY) -m pytest tests/property/test_power_vectors.py tests/system/test_openapi.py \
+		tests/long
 	@$(PY) tools/power_cases.py $(ARGS)
 
 lint: lib/.done typings/.done ## ruff, the compiler and pyright
@@ -66,6 +68,12 @@ flash: lib/.done ## write the image to PORT; keeps settings unless FULL=1
 deploy: lib/.done ## write only the app to PORT, into the slot not in use
 	@$(PY) tools/flash.py deploy --board $(BOARD) --port "$(PORT)" $(ARGS)
 
+migrate: lib/.done ## from the original firmware at PORT: back it up, take its settings, flash
+	@$(PY) tools/flash.py migrate --board $(BOARD) --port "$(PORT)" --file "$(FILE)" $(ARGS)
+
+restore: lib/.done ## write the backup FILE back to PORT, the original firmware included
+	@$(PY) tools/flash.py restore --port "$(PORT)" --file "$(FILE)" $(ARGS)
+
 size: lib/.done ## where flash and memory go
 	@$(PY) tools/size.py $(ARGS)
 
@@ -80,6 +88,12 @@ bench-solar: lib/.done ## days of sun in the three styles, beside what foresight
 
 bench-bus: lib/.done ## the bus: cycle and load by chargers and meters; ARGS="--quick --real"
 	@$(PY) tools/bench_bus.py $(ARGS)
+
+bench-net: lib/.done ## what the network costs, with and without faults; ARGS="--seconds 5"
+	@$(PY) tools/bench_net.py $(ARGS)
+
+soak: lib/.done ## charge in hostile traffic for half an hour; ARGS="--minutes 5 --seed 8"
+	@$(PY) tools/soak.py $(ARGS)
 
 timing: lib/.done ## measure every time limit of the plug into docs/timing.md
 	@$(PY) tools/timing.py $(ARGS)
@@ -98,6 +112,9 @@ glyphs: lib/.done ## compile the panel's fonts and pictures from tools/glyphs
 
 pictures: lib/.done ## draw the pictures of docs/regulation.md from real runs
 	@$(PY) tools/pictures.py $(ARGS)
+
+openapi: lib/.done ## write web/openapi.json and docs/api.md from tools/api
+	@$(PY) tools/openapi.py $(ARGS)
 
 screens: lib/.done ## draw every screen of the panel into docs/screens.md and its goldens
 	@$(PY) tools/screens.py $(ARGS)

@@ -32,6 +32,8 @@ from page_fixture import browser, open_page  # noqa: E402, F401
 from twin_fixture import twin  # noqa: E402, F401
 
 pytest_plugins = ["whole_run"]
+# What takes long or installs much: only `make test-long` runs it.
+collect_ignore = [] if os.environ.get("TEST_LONG") else ["long"]
 
 _built = {}
 

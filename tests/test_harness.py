@@ -152,7 +152,7 @@ def test_a_part_that_takes_too_long_is_told_and_fails_the_run(monkeypatch):
         return lines[1]
 
     monkeypatch.setenv("REQUIRE_TESTDATA", "1")
-    assert took(limit).split()[:6] == ["browser", "1", "tests", "3:00", "of", "3"]
+    assert took(limit).split()[:6] == ["browser", "1", "tests", "4:00", "of", "4"]
     assert session.exitstatus == 0
     monkeypatch.delenv("REQUIRE_TESTDATA")
     assert "TOO LONG" in took(limit + 1)

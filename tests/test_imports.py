@@ -83,6 +83,16 @@ def test_no_assert_guards_the_running_firmware(module):
     assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
 
 
+def test_an_exception_is_made_when_it_is_raised(module):
+    # One that is raised again and again remembers each place on its way, and never forgets.
+    _, tree, _ = module
+    made = {target.id for node in tree.body if isinstance(node, ast.Assign)
+            for target in node.targets if isinstance(target, ast.Name)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Name):
+            assert node.exc.id not in made, node.lineno
+
+
 def test_importing_does_nothing(module):
     name, tree, _ = module
     if name in ("main", "boot"):

@@ -1,10 +1,10 @@
-"""How the whole of the tests is run: two processes, first side by side, then one file at a time.
+"""How the whole of the tests is run: three processes, first side by side, then a file at a time.
 
 Tests on simulated time only want processors, so their files share them. Programs that run in real
-time want a quiet machine: those that mostly wait are run in pairs, and each of the others has the
-machine for itself, afterwards. All is one run with one summary; the time each part took is shown
-beside its budget. A part that takes longer makes the run fail where REQUIRE_TESTDATA is set; at
-home the machine may be a slow one.
+time want a quiet machine: those that mostly wait are run three at a time, and each of the others
+has the machine for itself, afterwards. All is one run with one summary; the time each part took is
+shown beside its budget. A part that takes longer makes the run fail where REQUIRE_TESTDATA is set;
+at home the machine may be a slow one.
 """
 
 import os
@@ -13,24 +13,27 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 # Files in tests/system that run nothing in real time and leave nothing in build/; those in
-# tests/unit, tests/property and tests/ never do. What takes long comes first, so that both
+# tests/unit, tests/property and tests/ never do. What takes long comes first, so that all
 # processes end at about the same time.
 SHARING = ("power_cases", "timing", "screens", "scenario", "bench", "scenario_plug",
-           "scenario_site", "bus_fuzz", "pictures", "twin_metrics")
+           "scenario_site", "bus_fuzz", "pictures", "twin_metrics", "migration")
 # Files in tests/system that run in real time and leave most of it unused.
-PAIRED = ("twin_reference", "twin", "bus_pty", "power_cut", "http_current", "homewizard",
-          "session", "twin_bus", "world", "modbus_tcp", "resolve", "http_plug")
+WAITING = ("soak", "http_bounds", "doctor", "security", "openapi", "wifi", "http_clients",
+           "mqtt_hostile", "twin_reference", "twin", "bus_pty", "power_cut", "http_current",
+           "homewizard", "mqtt", "session", "twin_bus", "world", "modbus_tcp", "resolve",
+           "services", "telnet", "ntp", "http_plug", "events")
 MIN = 60
-BUDGETS = {"side by side": 8 * MIN, "in pairs": 7 * MIN, "browser": 3 * MIN, "system": 8 * MIN}
-TOGETHER = ("side by side", "in pairs")
+BUDGETS = {"side by side": 7 * MIN, "three at a time": 8 * MIN, "browser": 4 * MIN,
+           "system": 7 * MIN}
+TOGETHER = ("side by side", "three at a time")
 
 
 def part(nodeid):
     """Which part of the run a test belongs to."""
     folder = nodeid.split("/")[1]
     name = _name(nodeid)
-    if name in PAIRED:
-        return "in pairs"
+    if name in WAITING:
+        return "three at a time"
     return folder if folder in BUDGETS and name not in SHARING else "side by side"
 
 
@@ -41,7 +44,7 @@ def _name(nodeid):
 def _order(item):
     """What takes long comes first in its part."""
     name = _name(item.nodeid)
-    places = PAIRED if name in PAIRED else SHARING
+    places = WAITING if name in WAITING else SHARING
     return (list(BUDGETS).index(part(item.nodeid)),
             places.index(name) if name in places else len(places))
 
@@ -110,7 +113,7 @@ class Times:
         terminalreporter.section("times")
         for name, (first, last, count) in self._spans.items():
             seconds, budget = round(last - first), BUDGETS[name]
-            terminalreporter.line("%-13s %5d tests %3d:%02d of %2d min%s" % (
+            terminalreporter.line("%-15s %5d tests %3d:%02d of %2d min%s" % (
                 name, count, seconds // MIN, seconds % MIN, budget // MIN,
                 "  TOO LONG" if name in self.late() else ""))
 
