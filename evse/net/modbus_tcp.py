@@ -6,12 +6,12 @@ nothing for a minute, is slow within a request or speaks something else is let g
 
 import asyncio
 import select
-import socket
 import struct
 
 from micropython import const
 
 from evse import ticks
+from evse.net.listener import listen
 
 _CLIENTS = const(2)
 _BACKLOG = const(4)
@@ -123,14 +123,9 @@ class ModbusTcp:
 
     async def run(self, host, port):
         """Serve for as long as the setting says so; OSError when the address is not to be had."""
-        listener = socket.socket()
+        poller = select.poll()
+        listener = listen(host, port, _BACKLOG, poller)
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(socket.getaddrinfo(host, port)[0][-1])
-            listener.listen(_BACKLOG)
-            listener.setblocking(False)
-            poller = select.poll()
-            poller.register(listener, select.POLLIN)
             while self._status.setting("modbus_tcp") == "Enabled":
                 for _ in range(_TURNS):
                     for _ in poller.ipoll(0):

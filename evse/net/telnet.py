@@ -9,12 +9,12 @@ import asyncio
 import io
 import os
 import select
-import socket
 
 from micropython import const
 
 from evse import ticks
 from evse.net.inlet import Refusal
+from evse.net.listener import listen, text_of
 
 _RING = const(1024)
 _PIECE = const(256)
@@ -149,14 +149,9 @@ class Telnet:
 
         Nobody listens while one is served: the board has ten sockets.
         """
-        listener = socket.socket()
+        poller = select.poll()
+        listener = listen(host, port, 1, poller)
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(socket.getaddrinfo(host, port)[0][-1])
-            listener.listen(1)
-            listener.setblocking(False)
-            poller = select.poll()
-            poller.register(listener, select.POLLIN)
             while True:
                 await self._turn()
                 for _ in poller.ipoll(0):
@@ -165,9 +160,7 @@ class Telnet:
                     except (OSError, MemoryError):
                         continue  # gone, or no room for it now: it may come back
                     sock.setblocking(False)
-                    # On a host it is the system's own structure.
-                    return sock, (address[0] if type(address) is tuple else
-                                  ".".join([str(part) for part in bytes(address[4:8])]))
+                    return sock, text_of(address)
         except ValueError:
             return None, ""
         finally:

@@ -8,7 +8,6 @@ an answer and is let go.
 import asyncio
 import gc
 import select
-import socket
 import sys
 
 from microdot import Request
@@ -16,6 +15,7 @@ from micropython import const
 
 from evse import ticks
 from evse.net import inlet
+from evse.net.listener import listen, text_of
 from evse.net.reply import failure
 from evse.net.routes import Routes, now_ms
 
@@ -39,21 +39,6 @@ _DISCARD_MAX = const(4096)
 _BUSY = inlet.Refusal(503, "busy, try again in a second", {"Retry-After": "1"})
 _LATE = inlet.Refusal(408, "request not complete in time")
 _SHORT = inlet.Refusal(503, "short of memory, try again in a second", {"Retry-After": "1"})
-
-
-def _listen(host, port, poller):
-    """A socket that listens, known to ``poller``; OSError when the address is not to be had."""
-    listener = socket.socket()
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(socket.getaddrinfo(host, port)[0][-1])
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-        poller.register(listener, select.POLLIN)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
 
 
 class _Connection:
@@ -105,9 +90,7 @@ class _Connection:
 
     def peer(self):
         """Whose connection it is: the peer's address as ``a.b.c.d``."""
-        address = self._stream.get_extra_info("peername")
-        # On a host it is the system's own structure.
-        return address[0] if type(address) is tuple else "%d.%d.%d.%d" % tuple(address[4:8])
+        return text_of(self._stream.get_extra_info("peername"))
 
     def put(self, data):
         """Send or copy ``data`` without a switch to another task; ``awrite`` has to follow."""
@@ -145,7 +128,7 @@ class WebServer(Routes):
         are accepted here: as many as can be held, the others wait in the system's queue.
         """
         poller = select.poll()
-        listener = _listen(host, port, poller)
+        listener = listen(host, port, _BACKLOG, poller)
         inner = None
         try:
             while True:
@@ -159,7 +142,7 @@ class WebServer(Routes):
                     # Who comes by the network for the set-up is known by the address they come to:
                     # their own could be that of anybody.
                     if portal and not inner:
-                        inner = _listen(portal[2], port, poller)
+                        inner = listen(portal[2], port, _BACKLOG, poller)
                     elif inner and not portal:
                         poller.unregister(inner)
                         inner.close()
