@@ -87,10 +87,17 @@ class Status:
 
     def refresh(self):
         """Take all facts anew."""
-        self.refresh_charging()
-        self.refresh_power()
+        self._refresh_charging()
+        self._refresh_power()
 
-    def refresh_charging(self):
+    def refreshing(self):
+        """Take all facts anew, in two steps; yields "" after each, so that others may run."""
+        self._refresh_charging()
+        yield ""
+        self._refresh_power()
+        yield ""
+
+    def _refresh_charging(self):
         """Take anew what concerns car, charger and people."""
         core = self._core
         charger = core.charger
@@ -149,7 +156,7 @@ class Status:
         self.lock_state = ("" if not lock or not lock.kind else "moving" if lock.moving else
                            "locked" if lock.locked else "unlocked")
 
-    def refresh_power(self):
+    def _refresh_power(self):
         """Take anew what concerns currents, their limits, the sun and the phases."""
         core = self._core
         now = core.now

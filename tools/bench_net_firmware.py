@@ -112,21 +112,17 @@ class Measured:
 
     def send(self, value):
         """Run one slice."""
-        over = True
-        began = time.time_ns()
-        try:
-            result = self._coroutine.send(value)
-            over = False
-            return result
-        finally:
-            self._note(began, over)
+        return self._run(self._coroutine.send, value)
 
     def throw(self, problem):
         """Run one slice, beginning with an exception."""
+        return self._run(self._coroutine.throw, problem)
+
+    def _run(self, step, argument):
         over = True
         began = time.time_ns()
         try:
-            result = self._coroutine.throw(problem)
+            result = step(argument)
             over = False
             return result
         finally:

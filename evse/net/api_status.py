@@ -14,10 +14,7 @@ def get_limits(_request, status, _command):
 
 
 def _whole(status, request):
-    status.refresh_charging()
-    yield ""
-    status.refresh_power()
-    yield ""
+    yield from status.refreshing()
     comma = "{"
     for piece in members(status, request):
         if not piece:

@@ -33,10 +33,7 @@ def get(_request, status, _command):
 
 def _settings(status):
     """Yield the document in short pieces."""
-    status.refresh_charging()
-    yield ""
-    status.refresh_power()
-    yield ""
+    yield from status.refreshing()
     connected = quote(bool(status.car_connected))
     setting = status.setting
     kilo = setting("api_units") == "kW"

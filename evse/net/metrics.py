@@ -82,10 +82,7 @@ def _label(text):
 
 def _lines(status):
     """Yield all lines of the answer."""
-    status.refresh_charging()
-    yield ""
-    status.refresh_power()
-    yield ""
+    yield from status.refreshing()
     yield _head("info", "gauge", "what this is")
     yield "microevse_info{version=%s,board=%s,serial=\"%d\"} 1" % (
         _label(status.version), _label(status.board), status.serial)

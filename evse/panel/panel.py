@@ -295,10 +295,8 @@ class Panel:
 
     async def _draw(self):
         status = self._status
-        status.refresh_charging()
-        await asyncio.sleep_ms(0)
-        status.refresh_power()
-        await asyncio.sleep_ms(0)
+        for _ in status.refreshing():
+            await asyncio.sleep_ms(0)
         menu = self._menu
         language = status.setting("language")
         if not menu and language != self._language:

@@ -10,6 +10,8 @@ import threading
 import time
 from pathlib import Path
 
+import hostile_mqtt
+
 # More than the other twins': link, facts and discovery are not frozen on the host as on the board.
 HEAP = "448K"
 WAIT_S = 20
@@ -31,13 +33,7 @@ def wait(predicate, what="the condition", seconds=WAIT_S):
 
 def packet(first, body=b""):
     """A packet as it goes over the wire; ``first`` is its first byte or the name of its kind."""
-    head = bytearray((KINDS.get(first, first),))
-    size = len(body)
-    while True:
-        head.append(size & 127 | (128 if size > 127 else 0))
-        size >>= 7
-        if not size:
-            return bytes(head) + body
+    return hostile_mqtt.packet(KINDS.get(first, first), body)
 
 
 def text(data):

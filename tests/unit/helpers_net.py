@@ -128,11 +128,9 @@ class FakeStatus:
             setattr(self, name, value)
         self.pending = None
 
-    def refresh_charging(self):
+    def refreshing(self):
         self.refresh()
-
-    def refresh_power(self):
-        pass
+        yield ""
 
     def reason_text(self):
         return "charging"
