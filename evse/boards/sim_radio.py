@@ -9,7 +9,7 @@ import os
 import socket
 
 _NONE, _JOINING, _JOINED = 0, 1, 2
-_PACKET_MAX = 2048
+_PACKET_MAX = 1024
 PORTAL = "127.0.4.1"
 
 

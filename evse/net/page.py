@@ -1,13 +1,12 @@
 """The page's files, gzipped into the image, straight from flash in small chunks."""
 
+import os
+
 from micropython import const
 
 from evse.net.reply import Reply, failure
 
-FILES = const((
-    "index.html", "app.js", "current.js", "bus.js", "lcd.js", "style.css", "icon.svg",
-    "portal.html", "portal.js", "zones.txt", "openapi.json"))
-# Paths under which they are found beside their names.
+# Paths under which files are found beside their names.
 _ALIASES = const(" /=index.html /api/v1/openapi.json=openapi.json ")
 _KINDS = const(" html=text/html;charset=utf-8 js=text/javascript;charset=utf-8"
                " css=text/css;charset=utf-8 svg=image/svg+xml json=application/json"
@@ -21,9 +20,16 @@ def _named(name, table):
     return table[at + len(name) + 2:].partition(" ")[0] if at >= 0 else ""
 
 
-def find(path):
-    """Name of the file for ``path``, "" if there is none."""
-    return path[1:] if path[1:] in FILES else _named(path, _ALIASES)
+def find(path, web_dir):
+    """Name of the file in ``web_dir`` for ``path``, "" for none; each is of one of the kinds."""
+    name = path[1:]
+    if "/" in name or not _named(name.rpartition(".")[2], _KINDS):
+        return _named(path, _ALIASES)
+    try:
+        os.stat("%s/%s.gz" % (web_dir, name))
+    except OSError:
+        return ""
+    return name
 
 
 def serve(name, web_dir):

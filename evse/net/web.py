@@ -32,6 +32,7 @@ _PORTAL_SOCKETS = const(2)  # one answers for all names there are
 _HEAD_MS = const(5000)
 _REQUEST_MS = const(10000)
 _LEAVE_MS = const(500)
+_PLACE_MS = const(1000)  # a browser asks for several files at once, and will not ask again
 _ACCEPT_MS = const(20)
 _BACKLOG = const(4)
 _DISCARD_MAX = const(4096)
@@ -108,6 +109,7 @@ class WebServer(Routes):
 
     ``web_dir`` holds the page's gzipped files.
     ``served``, ``refused`` (no room) and ``expired`` (too slow) count connections.
+    ``listening`` is True while others may come.
     """
 
     def __init__(self, status, command, web_dir):
@@ -120,6 +122,7 @@ class WebServer(Routes):
         self.served = 0
         self.refused = 0
         self.expired = 0
+        self.listening = False
 
     async def run(self, host, port):
         """Serve until cancelled; raises OSError when the address is not to be had.
@@ -130,6 +133,7 @@ class WebServer(Routes):
         poller = select.poll()
         listener = listen(host, port, _BACKLOG, poller)
         inner = None
+        self.listening = True
         try:
             while True:
                 portal = self.doors[0].portal
@@ -151,6 +155,7 @@ class WebServer(Routes):
                     pass  # there is no socket or no memory for it now
                 await asyncio.sleep_ms(_ACCEPT_MS)
         finally:
+            self.listening = False
             listener.close()
             if inner:
                 inner.close()
@@ -209,15 +214,29 @@ class WebServer(Routes):
         """
         connection = _Connection(writer, self, inside)
         try:
-            if len(self._serving) >= min(_SERVED_MAX, self._most):
+            if await self._place(connection):
+                await self._serve(connection, reader)
+            else:
                 self.refused += 1
                 await self._turn_away(connection, reader, _BUSY)
-            else:
-                await self._serve(connection, reader)
         except (OSError, MemoryError):
             pass  # the peer broke the connection, or there is no room for it now: it may come back
         finally:
             await writer.wait_closed()
+
+    async def _place(self, connection):
+        """Wait a moment until there is a place among those served; False when there is none."""
+        start = now_ms()
+        connection.allow_more(2 * _PLACE_MS)
+        self._leaving.append(connection)
+        try:
+            while len(self._serving) >= min(_SERVED_MAX, self._most):
+                if ticks.diff(now_ms(), start) >= _PLACE_MS:
+                    return False
+                await asyncio.sleep_ms(_ACCEPT_MS)
+            return True
+        finally:
+            self._leaving.remove(connection)
 
     async def _serve(self, connection, reader):
         refusal = None
@@ -226,7 +245,7 @@ class WebServer(Routes):
             connection.allow(_HEAD_MS)
             request = inlet.Inlet(reader, self._names)
             await request.read_head()
-            if request.chunks is not None:
+            if request.chunks is not None and not request.streamed:
                 if any(other.long for other in self._serving):
                     # A new one: each time it is raised one remembers where.
                     raise inlet.Refusal(_BUSY.status, _BUSY.error, _BUSY.headers)
@@ -266,6 +285,7 @@ class WebServer(Routes):
             return
         asked.token = connection.token = request.token
         asked.chunks = request.chunks
+        asked.piece = request.piece
         await asyncio.sleep_ms(0)  # one slice for this, one for finding who answers
         asked.source = connection.source()
         try:

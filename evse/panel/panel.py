@@ -19,6 +19,7 @@ from evse.settings import Refused
 _SAMPLE_MS = const(10)
 _MENU_TURNS = const(5)  # samples between two looks of the menu at the time
 _REMOTE_MS = const(4000)  # a browser that falls silent has let go of its buttons
+_LATER_MAX = const(8)
 _LIT_MS = const(120_000)
 _FADE_MS = const(1000)
 _MOST_LIT = const(1000)  # times 120 s: ticks do not reach further than six days
@@ -54,6 +55,7 @@ class Panel:
         self._command = command
         self._buttons = Buttons()
         self._remote = self._turn = 0
+        self._later = []  # what was pressed from afar since, change by change
         self._remote_at = self._failed_at = self._second = now = board.now()
         self._canvas = self._screens = self._menu = self._loaded = None
         self._opening = 0  # the step that loading the menu has come to
@@ -71,11 +73,16 @@ class Panel:
         return self._canvas and self._canvas.data
 
     def press(self, button, down):
-        """Press or release the button of that bit from afar."""
-        if down:
-            self._remote |= button
-        else:
-            self._remote &= ~button
+        """Press or release the button of that bit from afar.
+
+        Requests may come faster than samples: each change waits until the one before was noticed.
+        """
+        later = self._later
+        bits = later[-1] if later else self._remote
+        bits = bits | button if down else bits & ~button
+        if len(later) == _LATER_MAX:
+            later.pop()  # never is a release lost
+        later.append(bits)
         self._remote_at = self._board.now()
 
     def light(self, count):
@@ -108,6 +115,8 @@ class Panel:
             self._remote = 0
         buttons = self._buttons
         here = self._board.buttons()
+        if self._later and buttons.down == here | self._remote:
+            self._remote = self._later.pop(0)
         event = buttons.feed(here | self._remote, now)
         if event:
             self._key(event, here, now)

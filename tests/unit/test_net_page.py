@@ -2,7 +2,7 @@
 
 import os
 
-from helpers_net import FakeStream, get, serve
+from helpers_net import FakeStream, get, request, serve
 
 DIRECTORY = "/tmp/microevse-test-web"
 CONTENT = bytes(range(256)) * 9 + b"end"
@@ -22,12 +22,9 @@ def test_files_are_sent_as_they_lie():
         ("/", "index.html", "text/html;charset=utf-8"),
         ("/index.html", "index.html", "text/html;charset=utf-8"),
         ("/app.js", "app.js", "text/javascript;charset=utf-8"),
-        ("/current.js", "current.js", "text/javascript;charset=utf-8"),
-        ("/bus.js", "bus.js", "text/javascript;charset=utf-8"),
-        ("/lcd.js", "lcd.js", "text/javascript;charset=utf-8"),
+        ("/nl.json", "nl.json", "application/json"),
         ("/style.css", "style.css", "text/css;charset=utf-8"),
         ("/icon.svg", "icon.svg", "image/svg+xml"),
-        ("/zones.txt", "zones.txt", "text/plain;charset=utf-8"),
         ("/openapi.json", "openapi.json", "application/json"),
         ("/api/v1/openapi.json", "openapi.json", "application/json"),
     ):
@@ -46,15 +43,22 @@ def test_files_are_sent_in_pieces():
     assert stream.largest <= 512
 
 
-def test_a_missing_file_is_named():
+def test_a_missing_file_is_not_found():
+    for name, path in (("app.js", "/app.js"), ("index.html", "/")):
+        put(name + ".gz")
+        os.remove(DIRECTORY + "/" + name + ".gz")
+        assert get(path, web_dir=DIRECTORY).status == 404
+
+
+def test_files_are_only_read():
     put("app.js.gz")
-    os.remove(DIRECTORY + "/app.js.gz")
-    answer = get("/app.js", web_dir=DIRECTORY)
-    assert answer.status == 404
-    assert "app.js" in answer.json["error"]
+    answer = request("POST", "/app.js", web_dir=DIRECTORY)
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_no_other_file_is_served():
-    put("secret.gz")
-    for path in ("/secret", "/../secret", "/secret.gz", "/web/app.js", "//app.js"):
+    for name in ("secret.gz", "secret.py.gz", "app.js.gz"):
+        put(name)
+    for path in ("/secret", "/../secret", "/secret.gz", "/secret.py", "/web/app.js", "//app.js",
+                 "/../web/app.js", "/..%2fapp.js", "/api/v1/app.js"):
         assert get(path, web_dir=DIRECTORY).status == 404, path

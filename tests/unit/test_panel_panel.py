@@ -9,6 +9,7 @@ from evse.panel.canvas import Canvas
 from helpers_panel import Desk
 
 LEFT, MIDDLE, RIGHT = 1, 2, 4
+LONG_MS = 130_000  # longer than the light is on
 SMART = {"mode": "Smart", "mains_met": "API", "max": 16, "config": "Fixed"}
 NORMAL = {"max": 16, "config": "Fixed"}
 
@@ -372,6 +373,33 @@ def test_remote_buttons_are_buttons():
     assert desk.core.access.state == 0 and desk.panel.pressed == 0
 
 
+def test_quick_clicks_from_afar_count_each_in_order():
+    desk = Desk(SMART)
+    desk.run(1000)
+    desk.press(MIDDLE, 2200)
+    for button in (MIDDLE, RIGHT, MIDDLE, LEFT):  # all between two samples: MODE, and on to EXIT
+        desk.panel.press(button, True)
+        desk.panel.press(button, False)
+    desk.run(300)
+    assert desk.settings.get("mode") == "Smart"
+    desk.press(MIDDLE)
+    assert desk.settings.get("mode") == "Solar"
+
+
+def test_however_many_clicks_come_at_once_the_last_release_counts():
+    desk = Desk(SMART)
+    desk.run(500)
+    for _ in range(50):
+        desk.panel.press(MIDDLE, True)
+        desk.panel.press(MIDDLE, False)
+    desk.panel.press(RIGHT, True)
+    desk.run(300)
+    assert desk.panel.pressed == RIGHT
+    desk.panel.press(RIGHT, False)
+    desk.run(300)
+    assert desk.panel.pressed == 0
+
+
 def test_who_falls_silent_has_let_go():
     desk = Desk(NORMAL)
     desk.run(500)
@@ -389,8 +417,10 @@ def test_who_falls_silent_has_let_go():
 
 
 def dark(desk):
-    """Let it get dark."""
-    desk.run(122_000)
+    """Make it dark at once."""
+    desk.run(1000)
+    desk.panel.light(0)
+    desk.run(100)
     assert desk.panel.level == 0 and desk.board.levels[-1][1] == 0
 
 
@@ -400,7 +430,7 @@ def test_the_light_goes_out_slowly_after_two_minutes():
         begin = desk.now
         desk.run(100)
         assert desk.panel.level == most and desk.panel.lit_s == 120
-        dark(desk)
+        desk.run(122_000)
         levels = desk.board.levels
         assert levels[0][1] == most == max(level for _, level in levels)
         falling = [level for _, level in levels]
@@ -441,16 +471,16 @@ def test_it_is_lit_while_charging_and_while_something_is_wrong():
     desk = Desk(NORMAL)
     desk.obedient = True
     desk.charge()
-    desk.run(300_000)
+    desk.run(LONG_MS)
     assert desk.panel.level == 180 and desk.panel.lit_s >= 119
     desk = Desk(NORMAL)
     desk.temperature = 800
-    desk.run(300_000)
+    desk.run(LONG_MS)
     assert desk.panel.level == 180
     desk = Desk(SMART)
     desk.house = 300  # nothing left for a car
     desk.car = "B"
-    desk.run(300_000)
+    desk.run(LONG_MS)
     assert desk.core.charger.faults == faults.LESS_6A and desk.panel.level == 0
 
 
