@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis.internal.conjecture import providers
 
 ROOT = Path(__file__).resolve().parents[1]
 UNIT = ROOT / "tests" / "unit"
@@ -27,9 +28,13 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome",
             "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
 sys.path[:0] = [str(ROOT / "tests" / "system"), str(ROOT / "tests" / "browser")]
-from page_fixture import browser, open_page  # noqa: E402, F401
+from page_fixture import browser, open_page, screen  # noqa: E402, F401
 
 from twin_fixture import twin  # noqa: E402, F401
+
+# Its examples would depend on which of our modules a process happens to have loaded: what is found
+# in one run would not be found in the next.
+providers.is_local_module_file = lambda path: False
 
 pytest_plugins = ["whole_run"]
 # What takes long or installs much: only `make test-long` runs it.

@@ -1,7 +1,10 @@
 """What the runner of the MicroPython tests says about tests that fail, crash or never ran."""
 
+import os
 import random
 import re
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import conftest
@@ -80,8 +83,9 @@ def test_a_test_that_hangs_is_ended(run, monkeypatch):
 
 FILES = ("tests/system/test_new_too.py", "tests/unit/test_a.py", "tests/test_b.py",
          "tests/browser/test_page.py", "tests/system/test_scenario.py", "tests/unit/test_d.py",
-         "tests/property/test_c.py", "tests/system/test_new.py", "tests/system/test_bus_pty.py",
-         "tests/system/test_session.py")
+         "tests/browser/test_more.py", "tests/property/test_c.py", "tests/system/test_new.py",
+         "tests/system/test_bus_pty.py", "tests/system/test_session.py",
+         "tests/system/test_rom.py", "tests/system/test_image.py")
 
 
 class Process:
@@ -104,7 +108,7 @@ class Process:
         return self.given[0] if len(self.given) > 1 - self.shutting_down else None
 
 
-@pytest.mark.parametrize("number", (1, 2, 3))
+@pytest.mark.parametrize("number", (1, 2, 5))
 @pytest.mark.parametrize("seed", range(9))
 def test_what_runs_in_real_time_has_the_machine_for_itself(number, seed):
     chance = random.Random(seed)
@@ -123,8 +127,9 @@ def test_what_runs_in_real_time_has_the_machine_for_itself(number, seed):
     done, shared = [], 0
     while len(done) < len(tests):
         running = {one: tests[one.running] for one in processes if one.running is not None}
-        parts = set(map(whole_run.part, running.values()))
-        assert parts <= set(whole_run.TOGETHER) or len(running) == 1, running
+        most = min(whole_run.PROCESSES.get(whole_run.part(test), 5) for test in running.values())
+        assert len(running) <= most, running
+        assert len([test for test in running.values() if "_image" in test or "_rom" in test]) < 2
         shared += len(running) > 1
         over = chance.choice(list(running))
         schedule.mark_test_complete(over, over.given.pop(0))
@@ -132,7 +137,7 @@ def test_what_runs_in_real_time_has_the_machine_for_itself(number, seed):
     assert sorted(done) == sorted(tests)
     assert [whole_run.part(test) for test in tests] == sorted(
         map(whole_run.part, tests), key=list(whole_run.BUDGETS).index)
-    alone = [test for test in done if whole_run.part(test) not in whole_run.TOGETHER]
+    alone = [test for test in done if whole_run.part(test) == "system"]
     assert done[len(done) - len(alone):] == alone
     assert shared or number == 1
     assert schedule.tests_finished
@@ -145,14 +150,15 @@ def test_a_part_that_takes_too_long_is_told_and_fails_the_run(monkeypatch):
 
     def took(seconds):
         times.pytest_runtest_logreport(SimpleNamespace(
-            nodeid="tests/browser/test_page.py::test_a", start=50, stop=50 + seconds, when="call"))
+            nodeid="tests/browser/test_page.py::test_a", start=50, stop=50 + seconds, when="call",
+            outcome="passed"))
         times.pytest_sessionfinish(session)
         lines = []
         times.pytest_terminal_summary(SimpleNamespace(section=lines.append, line=lines.append))
         return lines[1]
 
     monkeypatch.setenv("REQUIRE_TESTDATA", "1")
-    assert took(limit).split()[:6] == ["browser", "1", "tests", "4:00", "of", "4"]
+    assert took(limit).split()[:6] == ["browser", "1", "tests", "5:00", "of", "5"]
     assert session.exitstatus == 0
     monkeypatch.delenv("REQUIRE_TESTDATA")
     assert "TOO LONG" in took(limit + 1)
@@ -160,3 +166,52 @@ def test_a_part_that_takes_too_long_is_told_and_fails_the_run(monkeypatch):
     monkeypatch.setenv("REQUIRE_TESTDATA", "1")
     took(1)
     assert session.exitstatus == 1
+
+
+FLAKY = """
+import pathlib
+import pytest
+
+def first(name):
+    path = pathlib.Path(__file__).with_name(name)
+    path.write_text(path.read_text() + "again" if path.exists() else "once")
+    assert "again" in path.read_text(), "not the first time"
+
+@pytest.fixture
+def flaky_setup():
+    first("setup")
+
+@pytest.fixture
+def flaky_end():
+    yield
+    first("end")
+
+def test_good():
+    pass
+"""
+
+
+@pytest.mark.parametrize("files, passed, failed, alone", (
+    ({"system": "def test_a(): first('a')\ndef test_b(flaky_setup): pass",
+      "browser": "def test_c(flaky_end): pass"}, 5, 0, ["test_a", "test_b", "test_c"]),
+    ({"system": "def test_a(): first('a')\ndef test_bad(): assert 0",
+      "unit": "def test_d(): first('d')"}, 3, 2, ["test_a"]),
+    ({"system": "\n".join("def test_%d(): first('%d')" % (n, n) for n in range(4))}, 1, 4, []),
+), ids=("flaky", "bad", "many"))
+def test_what_fails_in_real_time_is_tried_alone(tmp_path, files, passed, failed, alone):
+    for folder, text in files.items():
+        (tmp_path / "tests" / folder).mkdir(parents=True)
+        (tmp_path / "tests" / folder / ("test_%s.py" % folder)).write_text(FLAKY + text)
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "conftest.py").write_text("pytest_plugins = ['whole_run']")
+    environment = {**os.environ, "PYTHONPATH": str(conftest.ROOT / "tests"),
+                   "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # which takes most of the time
+                   "PYTEST_ADDOPTS": "-q -p xdist.plugin -p no:cacheprovider"}
+    done = subprocess.run([sys.executable, "-m", "pytest", "-n", "1"], cwd=tmp_path,
+                          env=environment, text=True, capture_output=True)
+    end = done.stdout.splitlines()[-1]
+    assert re.findall("[0-9]+ [a-z]+", end) == \
+        ["%d failed" % failed] * (failed > 0) + ["%d passed" % passed], done.stdout
+    assert sorted(re.findall("= passed alone: .*::(.*) =", done.stdout)) == alone
+    assert done.stdout.count("not the first time") >= len(alone)
+    assert done.returncode == (failed > 0)

@@ -36,7 +36,7 @@ STEP_S, STEP_WORST_S = 0.15, 0.3
 SLICE_S, PASS_SLICE_S, DRAW_S = 1.5, 0.5, 0.37  # the last is 2 ms at 240 MHz
 LATE_MS = 20
 OPEN_MS = 70
-TESTS_HEAP, HEAP = 416, 480  # KB: what the system tests run with, and this
+TESTS_HEAP, HEAP = 512, 576  # KB: what the system tests run with, and this
 LEAST_HEAP, HEAP_STEP = 144, 8
 
 REPETITIONS = 20

@@ -168,7 +168,11 @@ def test_the_first_overload_removes_itself_from_the_actual_draw(now, steps, draw
 @given(NOW, STEPS, st.integers(60, 320), st.lists(st.booleans(), max_size=30))
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_nobody_is_stopped_for_one_sample_or_while_min_is_free(now, steps, draw, bad):
-    """Invariant 8: two fresh samples in which MIN and the others exceed the limit, at MIN."""
+    """Invariant 8: two fresh samples in which MIN and the others exceed the limit, at MIN.
+
+    One that comes while the car is expected to lower its current says nothing of the others, so
+    the two may have one between them.
+    """
     bench = Bench(now)
     for step in steps:
         if step[0] not in ("limit", "max", "cable", "mode", "wants"):
@@ -185,12 +189,12 @@ def test_nobody_is_stopped_for_one_sample_or_while_min_is_free(now, steps, draw,
     for _ in range(20):
         bench.take(("mains", bench.grant - 100, 0, 0))
     run = 0
-    for sample in bad:
+    for number, sample in enumerate(bad):
         others = 230 if sample else 180
         at_min = bench.grant == MIN
         run = run + 1 if sample and at_min else 0
         grant = bench.take(("mains", others + bench.grant, 0, 0))
-        assert grant > 0 or run >= 2
+        assert grant > 0 or run >= 2 or sum(bad[max(0, number - 2):number + 1]) >= 2
         if not grant:
             break
 

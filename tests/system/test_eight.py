@@ -23,7 +23,7 @@ TOLERANCE_A = 0.11
 STEP_A = 1.2
 RUN_S = 180
 # More than the tests of a single charger have: the Master's status of eight is 6 KB.
-HEAP = "512K"
+HEAP = "576K"
 
 
 def rows(twin):
