@@ -15,6 +15,7 @@ from micropython import const
 SESSION = const(1)
 SETTING = const(2)
 STATE = const(3)
+HISTORY = const(4)
 
 LONGEST = const(120)  # bytes of a record
 
@@ -48,12 +49,33 @@ class FlashLog:
         for end, kind, payload in self._walk(0, self._all):
             if kind == _MARK:
                 self._live = end - 1 if payload else end
+        self._taken = self._live  # up to there ``take`` has handed records out
 
     def records(self):
         """Yield (kind, bytes) of each record since the last ``reset``, oldest first."""
         for _, kind, payload in self._walk(self._live, self.used):
             if kind != _MARK or payload:  # a mark's is the session it was to keep
                 yield kind or SESSION, payload
+
+    def waiting(self):
+        """Yield (kind, bytes) of each record that ``take`` has not handed out, marks too."""
+        for _, kind, payload in self._walk(self._taken, self.used):
+            yield kind, payload
+
+    def take(self, slots):
+        """Yield the same, each record once, for good: those of about ``slots`` at a time."""
+        start = self._taken
+        for end, kind, payload in self._walk(start, self.used):
+            self._taken = end
+            yield kind, payload
+            if end - start >= slots:
+                return
+        self._taken = self.used
+
+    @property
+    def taken(self):
+        """True when ``take`` has handed out all there is."""
+        return self._taken >= self.used
 
     def append(self, kind, payload):
         """Program one record of at most LONGEST bytes; False when the log is full."""
@@ -88,7 +110,7 @@ class FlashLog:
         if self._sector < last:
             self._sector += 1
             return True
-        self._live = self.used = self._sector = 0
+        self._live = self._taken = self.used = self._sector = 0
         return False
 
     def _program(self, kind, payload, room):

@@ -1,10 +1,5 @@
-"""The last sessions on flash: two generations of a file, each of up to 256 records.
+"""The last sessions on flash: two generations of a file, each of up to 256 records."""
 
-Records are only ever appended, which the file system does whole or not at all, and each has its
-own CRC. A power cut loses at most the one being written; what it leaves of that is overwritten.
-"""
-
-import os
 import struct
 from binascii import crc32, hexlify, unhexlify
 
@@ -12,8 +7,10 @@ from micropython import const
 
 from evse.charging.session import Session
 from evse.flashlog import SESSION
+from evse.generations import Generations
 
-RECORD = const(56)  # bytes; with the header of the flash log it fills one slot there
+RECORD = const(56)  # bytes
+BODY = const(40)  # of them, all that the flash log keeps; a minute of history follows there
 SIZE = const(256)  # records of a generation
 
 # Version, number, start, seconds, charging_s, wh, solar_wh, digits of the card, card, by, reason,
@@ -23,36 +20,44 @@ _CRC_AT = const(52)
 _VERSION = const(1)
 _ESTIMATED = const(1)
 _INTERRUPTED = const(2)
-_CHUNK = const(448)
 
 
 def pack(session):
-    """Return a session, ended or not, as the RECORD bytes that are stored of it."""
-    record = bytearray(RECORD)
+    """Return a session, ended or not, as the BODY bytes that are stored of it."""
     flags = (_ESTIMATED if session.estimated else 0) | (
         _INTERRUPTED if session.interrupted else 0)
-    struct.pack_into(
-        _FORMAT, record, 0, _VERSION, session.number, session.start, session.seconds,
+    return struct.pack(
+        _FORMAT, _VERSION, session.number, session.start, session.seconds,
         session.charging_s, session.wh, session.solar_wh, len(session.card),
         unhexlify(session.card), session.by, session.reason, flags, session.woke, session.phases,
         session.peak_da)
-    struct.pack_into("<I", record, _CRC_AT, crc32(record[:_CRC_AT]))
-    return record
 
 
 def unpack(buf, at, session):
-    """Fill ``session`` with the record at ``at`` of ``buf``; False when that is none."""
-    record = buf[at : at + RECORD]
-    if len(record) < RECORD or record[0] != _VERSION or \
-            crc32(record[:_CRC_AT]) != struct.unpack_from("<I", record, _CRC_AT)[0]:
+    """Fill ``session`` with the body at ``at`` of ``buf``; False when that is none."""
+    if len(buf) - at < BODY or buf[at] != _VERSION:
         return False
     (_, session.number, session.start, session.seconds, session.charging_s, session.wh,
      session.solar_wh, digits, card, session.by, session.reason, flags, session.woke,
-     session.phases, session.peak_da) = struct.unpack_from(_FORMAT, record, 0)
+     session.phases, session.peak_da) = struct.unpack_from(_FORMAT, buf, at)
     session.card = hexlify(card).decode()[:digits].upper()
     session.estimated = bool(flags & _ESTIMATED)
     session.interrupted = bool(flags & _INTERRUPTED)
     return True
+
+
+def sealed(body):
+    """Return a body as the RECORD bytes in a file."""
+    record = bytearray(RECORD)
+    record[:BODY] = body
+    struct.pack_into("<I", record, _CRC_AT, crc32(record[:_CRC_AT]))
+    return record
+
+
+def _whole(buf, at):
+    """True when a record out of a file is at ``at`` of ``buf``."""
+    return crc32(memoryview(buf)[at : at + _CRC_AT]) == struct.unpack_from(
+        "<I", buf, at + _CRC_AT)[0]
 
 
 class Sessions:
@@ -62,7 +67,7 @@ class Sessions:
     """
 
     def __init__(self, path):
-        self._path = path
+        self._files = Generations(path, RECORD, SIZE)
         latest = self.latest()
         self.number = latest.number if latest else 0
 
@@ -70,18 +75,7 @@ class Sessions:
         """Append a session; one whose number is not above the latest is known already."""
         if session.number <= self.number:
             return
-        path = self._path
-        count = self._size(path) // RECORD
-        if count >= SIZE:
-            os.rename(path, path + ".old")
-            count = 0
-        try:
-            file = open(path, "r+b")
-        except OSError:
-            file = open(path, "wb")
-        with file:
-            file.seek(count * RECORD)
-            file.write(pack(session))
+        self._files.append(sealed(pack(session)))
         self.number = session.number
 
     def fold(self, records):
@@ -109,30 +103,11 @@ class Sessions:
     def records(self, newest=False):
         """Yield all sessions, oldest first unless ``newest``; it is one object, refilled."""
         session = Session()
-        buf = bytearray(_CHUNK)
-        names = (self._path + ".old", self._path)
-        for name in reversed(names) if newest else names:
-            chunks = range((self._size(name) + _CHUNK - 1) // _CHUNK)
-            for chunk in reversed(chunks) if newest else chunks:
-                # Opened anew for each chunk, because whoever reads may take a long time.
-                try:
-                    with open(name, "rb") as file:
-                        file.seek(chunk * _CHUNK)
-                        got = file.readinto(buf) // RECORD
-                except OSError:
-                    break
-                places = range(got)
-                for place in reversed(places) if newest else places:
-                    if unpack(buf, place * RECORD, session):
-                        yield session
+        for buf, at in self._files.records(newest):
+            if _whole(buf, at) and unpack(buf, at, session):
+                yield session
 
     def _close(self, session):
         if not session.reason:
             session.interrupted = True
         self.add(session)
-
-    def _size(self, name):
-        try:
-            return os.stat(name)[6]
-        except OSError:
-            return 0

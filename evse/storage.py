@@ -1,4 +1,4 @@
-"""What must outlive a power cut: settings, states and sessions, and when flash may be written.
+"""What must outlive a power cut: settings, states, sessions, history; and when flash is written.
 
 Flash stalls the chip, so files are written and sectors erased only while no contactor is closed.
 What comes up meanwhile goes as short records into flash that is erased already, and is taken over
@@ -6,41 +6,65 @@ into the files afterwards, or at the next start.
 """
 
 import json
+import os
 
 from micropython import const
 
 from evse import reasons
 from evse.flashlog import LONGEST, SESSION, SETTING, STATE, FlashLog
+from evse.history import SPARE, History
 from evse.rare import rare
 from evse.sessions import Sessions, pack
 
 _EVERY_S = const(60)
-# A log that fills up is written less often: 13 hours take this much, a day the rest.
-_SPARING_SLOTS = const(800)
+# A session is noted with each minute of history; without a time of day there is none.
+_NOTE_S = const(62)
+# The last slots of a log that fills up are used up less often.
 _SPARING_S = const(600)
+# Two hours of history. One that is erased more often wears out; a session may want the rest.
+_WORTH_ERASING = const(128)
 
 
 class Storage:
-    """Settings, sessions and log of one charger.
+    """Settings, sessions, history and log of one charger.
 
     ``settings`` are those in force, ``directory`` holds the files, ``part`` is the board's raw log
     or None. ``failed`` is True since the flash did not take something. Nothing here raises for
-    want of flash: a charger that cannot remember still charges, and says so.
+    want of flash: a charger that cannot remember still charges, and says so. ``behind`` is True
+    while the log keeps more of the history than one call may write into files.
     """
 
     def __init__(self, settings, record, directory, part):
         self._settings = settings
         self._record = record
+        self._directory = directory
         self._sessions = Sessions(directory + "/sessions.bin")
+        self._history = history = History(directory)
         self._log = None
-        self.failed = False
+        self._failed = self.behind = False
         self._noted_s = self._saved_s = -_SPARING_S
+        self._filed = 0  # what the history had filed when the log last forgot
         try:
             if part:
-                self._log = FlashLog(part)
+                self._log = history.log = FlashLog(part)
                 self._fold()
+            history.fold()  # all of it: no watchdog runs yet
+            self._forget_all()
         except OSError:
             self._fail(4)
+
+    @property
+    def failed(self):
+        """True since the flash did not take something."""
+        return self._failed or self._history.failed
+
+    def holds(self, name):
+        """True when the file ``name`` is there; a folder that is damaged holds none."""
+        try:
+            os.stat(self._directory + "/" + name)
+        except OSError:
+            return False
+        return True
 
     @property
     def number(self):
@@ -63,49 +87,78 @@ class Storage:
         settings.load(document)
         self._sessions.fold(self._log.records())
         settings.save()
-        self._log.reset()
 
     def second(self, core):
         """Write what is due; call it about once a second."""
         now_s = core.journal.uptime_s
         settings = self._settings
+        history = self._history
+        log = self._log
+        session = core.session
         closed = core.charger.c1
         due = not closed and now_s - self._saved_s >= _EVERY_S
+        noting = closed and session.active
+        sparing = log and log.room - log.used < SPARE
+        over, more = self._take_history(core, noting and not sparing)
+        self.behind = closed or more
         try:
-            if core.finished and not closed and (due or not self.failed):
-                self._keep(core)
-            sparing = self._log and self._log.used > _SPARING_SLOTS
-            if settings.changed and due:
+            if core.finished and not closed and (due or not self._failed):
+                self._keep(core, more)
+            if settings.changed and due and not more:
                 self._saved_s = now_s
                 self.save(core)
-            elif (closed and core.session.active) or settings.fresh:
-                if now_s - self._noted_s >= (_SPARING_S if sparing else _EVERY_S):
+            elif noting or settings.fresh:
+                wait_s = _SPARING_S if sparing else _EVERY_S if settings.fresh else _NOTE_S
+                if now_s - self._noted_s >= wait_s or (over and noting and not sparing):
                     self._noted_s = now_s
-                    self._note(core.session)
-            elif self._log and not core.charger.plugged and not settings.changed:
-                self._log.erase_step()
+                    self._note(session)
+            elif log and not core.charger.plugged and not settings.changed:
+                if history.filed != self._filed and not session.active and not core.finished:
+                    self._forget(core)
+                elif log.used > _WORTH_ERASING:
+                    log.erase_step()
         except OSError:
             self._fail(3)
 
-    def _keep(self, core):
+    def _take_history(self, core, rides):
+        """Move history on: (has a minute ended, does the log keep more than a little of it).
+
+        It is to be in files before the log forgets it. ``rides``: with what is noted of a session.
+        """
+        history = self._history
+        over = False
+        try:
+            over = history.second(core)
+            if over and not rides:
+                history.note(core.charger.c1)
+            return over, not core.charger.c1 and history.step()
+        except (OSError, MemoryError):  # it is worth neither a charge nor what is kept of it
+            history.failed = True
+            return over, False
+
+    def _keep(self, core, more):
         """Write a session that is over; one that cannot be written now is tried once a minute."""
         try:
             self._sessions.add(core.finished)
             core.finished = None
-            self.failed = False
-            if not self._settings.changed:
+            self._failed = False
+            if not self._settings.changed and not more:
                 self._forget(core)
         except OSError:
             self._saved_s = core.journal.uptime_s
             self._fail(3)
 
     def save(self, core):
-        """Write the settings now. Blocks: never with a contactor closed, unless all is lost."""
+        """Write the settings now. Blocks: never with a contactor closed, unless all is lost.
+
+        While it is ``behind`` the log is left to the next start.
+        """
         try:
             self._note(core.session)
             self._settings.save()
-            self._forget(core)
-            self.failed = core.finished is not None
+            if not self.behind:
+                self._forget(core)
+            self._failed = core.finished is not None
         except OSError:
             self._fail(3)
 
@@ -120,13 +173,19 @@ class Storage:
         return getattr(rare("sessions_csv"), name)(
             self._sessions, core.load_zone(), name_of, *arguments)
 
+    def history(self, core, name, *arguments):
+        """Yield the history as text: ``name`` is a function of evse.history_read."""
+        return getattr(rare("history_read"), name)(self._history, core.load_zone(), *arguments)
+
     def _note(self, session):
         """Put into the log what no file has yet."""
         log = self._log
         if not log:
             return
         if session.active:
-            log.append(SESSION, pack(session))
+            minutes = self._history.beside()
+            if log.append(SESSION, pack(session) + minutes):
+                self._history.noted(minutes)
         settings = self._settings
         while settings.fresh:
             key = settings.fresh[0]
@@ -140,11 +199,21 @@ class Storage:
 
     def _forget(self, core):
         """All that the log holds is in files, save a session that goes on or was not taken."""
+        session = core.finished or core.session
+        self._forget_all(pack(session) if session.active or core.finished else b"")
+
+    def _forget_all(self, kept=b""):
+        """Write the minutes that no file has; then the log may forget all but ``kept``."""
+        try:
+            self._history.flush()
+        except MemoryError:
+            self._history.failed = True
+            return
+        self._filed = self._history.filed
         if self._log:
-            session = core.finished or core.session
-            self._log.reset(pack(session) if session.active or core.finished else b"")
+            self._log.reset(kept)
 
     def _fail(self, what):
-        if not self.failed:
-            self.failed = True
+        if not self._failed:
+            self._failed = True
             self._record(reasons.STORAGE, what)

@@ -20,7 +20,8 @@ class Session:
     some of it was not measured. ``card`` is hex digits, "" without one. ``by`` is the reason code
     of who started, ``reason`` of why it ended, 0 for still open. ``woke`` is the wake-up step that
     worked or -1, ``phases`` what the core saw, ``peak_da`` the greatest current of a phase.
-    ``interrupted`` says that the power failed before the end.
+    ``interrupted`` says that the power failed before the end. ``watts`` is the car's power in the
+    last second accounted for, ``solar_w`` the part of it that did not come from the grid.
     """
 
     def __init__(self):
@@ -35,7 +36,7 @@ class Session:
         self.card = card
         self.by = by
         self.seconds = self.charging_s = self.wh = self.solar_wh = 0
-        self.reason = self.phases = self.peak_da = 0
+        self.reason = self.phases = self.peak_da = self.watts = self.solar_w = 0
         self.woke = -1
         self.estimated = self.interrupted = False
         self._counter = -1  # the meter's last reading in Wh
@@ -62,11 +63,13 @@ class Session:
             if not measured:
                 ev_w = estimate_w
                 self._guess = True
-        if ev_w > 0:
-            self._sum_ws += ev_w * elapsed_s
-            # What is less than a mere estimate may be the sun, or a car that takes less.
-            if mains_w is not None and (measured or mains_w <= 0):
-                self._solar_ws += max(0, ev_w - max(0, mains_w)) * elapsed_s
+        self.watts = watts = max(0, ev_w)
+        self.solar_w = 0
+        # What is less than a mere estimate may be the sun, or a car that takes less.
+        if mains_w is not None and (measured or mains_w <= 0):
+            self.solar_w = max(0, watts - max(0, mains_w))
+        self._sum_ws += watts * elapsed_s
+        self._solar_ws += self.solar_w * elapsed_s
         self._silent_s += elapsed_s
         if ev_wh >= 0 and ev_wh != self._counter:
             self._count(ev_wh)

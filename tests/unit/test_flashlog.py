@@ -4,7 +4,7 @@ import random
 import struct
 from binascii import crc32
 
-from evse.flashlog import LONGEST, SESSION, SETTING, STATE, FlashLog
+from evse.flashlog import HISTORY, LONGEST, SESSION, SETTING, STATE, FlashLog
 
 SECTOR = 4096
 SLOT = 64
@@ -182,6 +182,33 @@ def test_a_full_log_can_be_reset():
     erase_all(log)
     assert log.append(SESSION, b"y")
     assert list(FlashLog(flash).records()) == [(SESSION, b"y")]
+
+
+def test_what_is_taken_comes_once():
+    flash = Flash()
+    log = FlashLog(flash)
+    kept = [(HISTORY, bytes([number]) * 70) for number in range(20)]
+    for record in kept:
+        log.append(*record)
+    assert list(log.take(5)) == kept[:3]  # whole ones, two slots each
+    assert list(log.waiting()) == kept[3:]
+    assert not log.taken
+    assert list(log.take(999)) == kept[3:]
+    assert log.taken
+    assert list(log.take(999)) == list(log.waiting()) == []
+    assert list(log.records()) == kept
+    log.append(STATE, b"one more")
+    assert not log.taken
+    assert list(FlashLog(flash).waiting()) == kept + [(STATE, b"one more")]
+    assert list(log.take(1)) == [(STATE, b"one more")]
+    log.reset()
+    assert list(FlashLog(flash).waiting()) == []
+    log.append(SESSION, b"new")
+    assert (SESSION, b"new") in log.take(999)
+    log.reset()
+    erase_all(log)
+    log.append(SESSION, b"blank again")
+    assert list(log.take(999)) == [(SESSION, b"blank again")]
 
 
 def test_erasing_goes_sector_by_sector_with_the_mark_last():

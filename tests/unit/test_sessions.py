@@ -5,12 +5,12 @@ import os
 
 import vfs
 
-import evse.sessions as module
+import evse.generations as module
 from evse import reasons
 from evse.charging.session import Session
 from evse.clock import Zone
 from evse.flashlog import SESSION, SETTING
-from evse.sessions import RECORD, SIZE, Sessions, pack, unpack
+from evse.sessions import BODY, RECORD, SIZE, Sessions, pack, sealed, unpack
 from evse.sessions_csv import months_csv, sessions_csv, sessions_json
 
 PATH = "/tmp/microevse_sessions_test"
@@ -57,24 +57,30 @@ def test_a_record_holds_all_of_a_session():
             for session.card in CARDS:
                 for session.woke in (-1, 0, 3):
                     record = pack(session)
-                    assert len(record) == RECORD == 56
+                    assert len(record) == BODY == 40
                     copy = Session()
                     assert unpack(b"??" + record, 2, copy)
                     same(copy, session)
+                    assert unpack(record + b"and what follows", 0, copy)
+                    same(copy, session)
+                    assert len(sealed(record)) == RECORD == 56
 
 
 def test_what_is_no_record_is_refused():
-    record = pack(ended(7, card=CARDS[0]))
+    body = pack(ended(7, card=CARDS[0]))
     copy = ended(1)
-    for junk in (b"", b"\x00" * RECORD, b"\xff" * RECORD, record[:-1], record[1:] + b"\x00"):
+    for junk in (b"", b"\x00" * RECORD, b"\xff" * RECORD, body[:-1], body[1:] + b"\x00"):
         assert not unpack(junk, 0, copy)
+    same(copy, ended(1))
+    record = sealed(body)
     for at in range(RECORD):
         torn = bytearray(record)
         torn[at] ^= 16
-        assert not unpack(torn, 0, copy)
-        assert not unpack(record[:at] + b"\xff" * (RECORD - at), 0, copy) or \
-            record[at:] == b"\xff" * (RECORD - at)
-    same(copy, ended(1))
+        for bad in (torn, record[:at] + b"\xff" * (RECORD - at)):
+            if bad != record:
+                with open(PATH, "wb") as file:
+                    file.write(record + bad + record)
+                assert numbers(Sessions(PATH)) == [7, 7], at
 
 
 def test_no_file_is_no_session():
@@ -249,11 +255,11 @@ def _fill(count):
     if count > SIZE:
         with open(PATH + ".old", "wb") as file:
             for number in range(1, SIZE + 1):
-                file.write(pack(ended(number)))
+                file.write(sealed(pack(ended(number))))
         first = SIZE + 1
     with open(PATH, "wb") as file:
         for number in range(first, count + 1):
-            file.write(pack(ended(number)))
+            file.write(sealed(pack(ended(number))))
 
 
 class Chip:

@@ -4,115 +4,20 @@ import os
 
 import vfs
 
-import evse.sessions
+import evse.generations
 from evse import cards_admin, reasons
 from evse.cards import Cards
 from evse.charging import faults
-from evse.flashlog import SESSION, FlashLog
+from evse.flashlog import HISTORY, SESSION, FlashLog
+from evse.history import History
 from evse.sessions import Sessions
-from evse.settings import TABLE
+from evse.settings import TABLE, Settings
 from evse.storage import Storage
-from helpers_core import NOON_S, Bench, drawing
+from helpers_core import NOON_S
+from helpers_flash import BLOCK, ROOT, Flash, Log, cut, forbidden, put, start, worn, written
 
-BLOCK = 4096
-BLOCKS = 16
-ROOT = "/lfs"
 ANNA = "04A1B2C3D4E5F6"
 SETTINGS = {"max": 16, "ev_meter": "Eastron3P", "contact_2": "Always On"}
-
-
-class Flash:
-    """File system and log of one charger.
-
-    ``ops`` lists what was done: ("file" or "log", position, bytes or None for an erase, and
-    whether a contactor was closed). ``failing`` says which of them raise.
-    """
-
-    def __init__(self, image=None, sectors=4):
-        self.files, self.raw = image or (bytearray(BLOCKS * BLOCK), bytearray(sectors * BLOCK))
-        self.ops = []
-        self.failing = ()
-        self.closed = lambda: False
-        if not image:
-            self.raw[:] = b"\xff" * len(self.raw)
-            vfs.VfsLfs2.mkfs(self)
-            self.ops = []
-
-    def image(self):
-        return bytearray(self.files), bytearray(self.raw)
-
-    def _done(self, kind, at, data):
-        if kind in self.failing:
-            raise OSError(5)
-        self.ops.append((kind, at, data, self.closed()))
-        put(self, kind, at, data)
-
-    # littlefs
-
-    def readblocks(self, block, buf, offset=0):
-        at = block * BLOCK + offset
-        buf[:] = self.files[at : at + len(buf)]
-
-    def writeblocks(self, block, buf, offset=0):
-        self._done("file", block * BLOCK + offset, bytes(buf))
-
-    def ioctl(self, op, block):
-        if op == 4:
-            return BLOCKS
-        if op == 5:
-            return BLOCK
-        if op == 6:
-            self._done("file", block * BLOCK, None)
-        return 0
-
-
-class Log:
-    """The log partition of a Flash."""
-
-    def __init__(self, flash):
-        self._flash = flash
-        self.size = len(flash.raw)
-
-    def read(self, at, buf):
-        buf[:] = self._flash.raw[at : at + len(buf)]
-
-    def program(self, at, data):
-        self._flash._done("log", at, bytes(data))
-
-    def erase(self, at):
-        self._flash._done("log", at, None)
-
-
-def put(flash, kind, at, data):
-    """Let ``data`` be written, None erase."""
-    target = flash.files if kind == "file" else flash.raw
-    if data is None:
-        target[at : at + BLOCK] = b"\xff" * BLOCK
-    elif kind == "file":
-        target[at : at + len(data)] = data
-    else:
-        for i in range(len(data)):
-            target[at + i] &= data[i]
-
-
-def start(flash, settings=None, part=True, **keywords):
-    """Mount and start; whatever was mounted before has lost its power."""
-    try:
-        vfs.umount(ROOT)
-    except OSError:
-        pass
-    vfs.mount(vfs.VfsLfs2(flash), ROOT)
-    log = Log(flash) if part else None
-    bench = Bench(settings, path=ROOT + "/settings.json", clock_s=NOON_S,
-                  storage=lambda own, record: Storage(own, record, ROOT, log), **keywords)
-    bench.meter = drawing
-    flash.closed = lambda: bench.core.charger.c1
-    return bench
-
-
-def cut(flash):
-    """The power fails now; returns the flash as the next start finds it."""
-    return Flash(flash.image())
 
 
 def sessions():
@@ -121,14 +26,18 @@ def sessions():
     return [(it.number, it.wh, it.interrupted) for it in records]
 
 
-def written(flash, kind="file", closed=None):
-    """What was done to ``kind``; with ``closed``, only while a contactor was or was not closed."""
-    return [op for op in flash.ops if op[0] == kind and closed in (None, op[3])]
+def without_sessions():
+    """Have no file of sessions opened any more; returns a list of the attempts."""
+    tries = []
 
+    def broken(*arguments):
+        if "sessions" in arguments[0]:
+            tries.append(arguments)
+            raise OSError(28)
+        return open(*arguments)
 
-def forbidden(flash):
-    """Writes of files and erases while a contactor was closed."""
-    return [op for op in flash.ops if op[3] and (op[0] == "file" or op[2] is None)]
+    evse.generations.open = broken
+    return tries
 
 
 # ---- while it charges ----
@@ -202,21 +111,18 @@ def test_the_log_is_programmed_at_most_once_a_minute():
 
 
 def test_a_log_that_fills_up_is_used_sparingly():
-    flash = Flash(sectors=16)
-    log = FlashLog(Log(flash))
-    for _ in range(801):
-        log.append(SESSION, b"old")
-    log.reset()
+    flash = Flash()
+    worn(flash, 801)
     bench = start(flash, SETTINGS)
     storage, bench.storage = bench.storage, None
     bench.charge()
     bench.storage = storage  # with a car there nothing is erased
     bench.run(61000)
-    del flash.ops[:]
-    bench.run(590000)
-    assert len(written(flash, "log")) == 1
-    bench.run(600000)
-    assert len(written(flash, "log")) == 2
+    for count in (1, 2):
+        bench.run(600000 if count > 1 else 590000)
+        kinds = [op[2][0] for op in written(flash, "log")][2:]
+        assert kinds.count(SESSION) == count, kinds
+        assert kinds.count(HISTORY) == count, kinds  # seven minutes at a time
 
 
 def test_a_session_that_is_cut_off_is_kept_as_interrupted():
@@ -292,6 +198,59 @@ def test_names_of_cards_come_with_the_sessions():
     for lines in (list(bench.status.table("sessions_csv")),
                   list(bench.status.table("months_csv"))):
         assert '"Anna"' in lines[-1], lines
+
+
+# ---- the restart after a night of charging ----
+
+NIGHT = 480  # minutes, of a slot each
+MUCH = 12  # erases of 45 ms: the watchdog bites after 3 s
+
+
+def night():
+    """(charger, flash) of which a night's charge has just ended: its minutes are in the log."""
+    flash = Flash(blocks=100)
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    bench.run(61000)
+    assert bench.storage.behind, "a contactor is closed"
+    for _ in range(NIGHT):
+        bench.clock_s = bench.core.clock_s = bench.clock_s + 60
+        bench.core.journal.uptime_s += 60
+        bench.storage.second(bench.core)
+    storage, bench.storage = bench.storage, None
+    bench.unplug()
+    bench.storage = storage
+    return bench, flash
+
+
+def erases(flash, work):
+    """How many blocks ``work`` erases."""
+    del flash.ops[:]
+    work()
+    return len([op for op in flash.ops if op[2] is None])
+
+
+def test_a_restart_can_wait_until_the_history_is_in_its_files():
+    bench, flash = night()
+    calls = []
+    while bench.storage.behind:
+        calls.append(erases(flash, lambda: bench.storage.second(bench.core)))
+        assert len(calls) < 200
+    calls.append(erases(flash, lambda: bench.storage.save(bench.core)))
+    assert len(calls) >= NIGHT // 8
+    assert max(calls) <= MUCH, calls
+    assert History(ROOT).minutes.count() >= NIGHT
+    assert list(FlashLog(Log(flash)).records()) == [], "all is in files"
+
+
+def test_a_crash_leaves_the_night_to_the_next_start():
+    bench, flash = night()
+    bench.command("set", ("mains", 33), "LCD")
+    assert erases(flash, lambda: bench.storage.save(bench.core)) <= MUCH
+    again = start(cut(flash), None)
+    assert again.settings.get("mains") == 33
+    assert [s[0] for s in sessions()] == [1]
+    assert History(ROOT).minutes.count() >= NIGHT
 
 
 # ---- no old value wins ----
@@ -411,7 +370,8 @@ def life(bench):
 
 
 def test_a_power_cut_at_any_moment():
-    flash = Flash()
+    flash = Flash(sectors=8)
+    worn(flash)
     image = flash.image()
     bench = start(flash)
     bench.storage = watch = Watch(bench.storage, bench.settings, flash)
@@ -529,13 +489,7 @@ def test_failing_files_are_a_fault_and_what_was_to_be_written_is_not_lost():
 def test_sessions_that_cannot_be_written_do_not_keep_settings_from_it():
     flash = Flash()
     bench = start(flash, SETTINGS)
-    tries = []
-
-    def broken(*arguments):
-        tries.append(arguments)
-        raise OSError(28)
-
-    evse.sessions.open = broken
+    tries = without_sessions()
     try:
         bench.charge()
         bench.run(62000)
@@ -547,7 +501,7 @@ def test_sessions_that_cannot_be_written_do_not_keep_settings_from_it():
         assert bench.codes().count(reasons.STORAGE) == 1  # other writes clear nothing
         assert len(tries) <= 8  # once a minute, reading and writing
     finally:
-        del evse.sessions.open
+        del evse.generations.open
     flash = cut(flash)
     assert start(flash).settings.get("mains") == 35
     assert sessions() == [(1, wh, False)]
@@ -580,6 +534,15 @@ def test_flash_that_fails_at_the_start_is_a_fault_too():
     assert again.status.faults & faults.STORAGE
     again.charge()
     assert again.core.charger.c1
+
+
+def test_a_folder_that_is_gone_holds_nothing_and_ends_nothing():
+    start(Flash())
+    storage = Storage(Settings(print, ROOT + "/none/settings.json"), print, ROOT + "/none", None)
+    assert not storage.holds("imported.json")
+    with open(ROOT + "/imported.json", "w") as file:
+        file.write("{}")
+    assert Storage(Settings(print, None), print, ROOT, None).holds("imported.json")
 
 
 def test_without_a_log_it_charges_and_writes_files_when_it_may():
@@ -674,30 +637,48 @@ def test_a_save_before_a_restart_is_at_once():
     assert start(cut(flash)).settings.get("mains") == 36
 
 
+def erased(flash):
+    """How many sectors of the log were erased."""
+    return len([op for op in written(flash, "log") if op[2] is None])
+
+
 def test_the_log_is_erased_only_while_no_car_is_there():
     flash = Flash()
+    blank = bytes(flash.raw)
+    worn(flash)
     bench = start(flash, SETTINGS)
     bench.charge()
     bench.run(130000)
     bench.car = "B"
     bench.run(130000)
-    assert [op for op in flash.ops if op[0] == "log" and op[2] is None] == []
+    assert not erased(flash)
     bench.unplug()
-    bench.run(65000)
-    assert [op for op in flash.ops if op[0] == "log" and op[2] is None]
-    assert set(flash.raw) == {0xFF}
+    bench.until(lambda: flash.raw == blank, 960000)
+    assert erased(flash) >= 4  # the used ones, and that of the mark
+    flash = cut(flash)
+    worn(flash)
+    bench = start(flash)
     bench.charge()
     bench.obedient = True
     bench.command("access", "Off")
     bench.run(130000)
     assert [s[0] for s in sessions()] == [1, 2]  # it is over, and yet the car is there
-    assert set(flash.raw) != {0xFF}
+    assert not erased(flash)
     bench.unplug()
-    bench.run(65000)
-    assert set(flash.raw) == {0xFF}
-    count = len(flash.ops)
-    bench.run(600000)
-    assert len(flash.ops) == count  # nothing to do wears nothing
+    bench.until(lambda: flash.raw == blank, 960000)
+
+
+def test_a_log_is_not_erased_for_little():
+    flash = Flash()
+    worn(flash, 40)
+    bench = start(flash, SETTINGS)
+    bench.charge()
+    bench.run(130000)
+    bench.unplug()
+    bench.run(3600000)  # an hour's history
+    assert not erased(flash)
+    bench.run(1800000)
+    assert erased(flash) == 4
 
 
 def test_a_mount_of_its_own_is_left_behind_by_no_test():
@@ -725,10 +706,7 @@ def test_a_session_written_at_last_clears_the_fault():
     flash = Flash()
     bench = start(flash, SETTINGS)
 
-    def broken(*arguments):
-        raise OSError(28)
-
-    evse.sessions.open = broken
+    without_sessions()
     try:
         bench.charge()
         bench.unplug()
@@ -741,7 +719,7 @@ def test_a_session_written_at_last_clears_the_fault():
         bench.run(65000)  # the settings are written, with session 1 still to come
         before = flash.image()
     finally:
-        del evse.sessions.open
+        del evse.generations.open
     bench.run(65000)
     assert not bench.status.faults & faults.STORAGE
     assert [s[0] for s in sessions()] == [1]

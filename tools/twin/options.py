@@ -7,6 +7,7 @@ import re
 from twin import car
 
 MOST_EVSES = 8
+_SHOWN_DAYS = 3
 
 
 def _address(text):
@@ -58,6 +59,13 @@ def _evses(text):
     return int(text)
 
 
+def _days(text):
+    """argparse type: how many days of history."""
+    if not text.isdigit() or int(text) > 60:
+        raise argparse.ArgumentTypeError("there are 0 to 60 days")
+    return int(text)
+
+
 def parse(arguments):
     """The options; what does not exist yet is refused by name."""
     parser = argparse.ArgumentParser(
@@ -85,6 +93,9 @@ def parse(arguments):
     parser.add_argument("--clock", type=_clock, metavar="none|UNIX",
                         help="the chargers' time of day at the start: unknown, or Unix seconds; "
                         "without it that of this machine")
+    parser.add_argument("--history", type=_days, metavar="DAYS",
+                        help="so many days of history the chargers have at the start, if none is "
+                        "there; %d unless --headless" % _SHOWN_DAYS)
     parser.add_argument("--serial-tcp", type=_address, metavar="HOST:PORT",
                         help="let other programs join the bus there")
     parser.add_argument("--no-build", action="store_true", help="take build/sim as it is")
@@ -96,4 +107,6 @@ def parse(arguments):
                      % (len(options.settings), options.evses))
     if options.auto is None:
         options.auto = not options.headless
+    if options.history is None:
+        options.history = 0 if options.headless else _SHOWN_DAYS
     return options
