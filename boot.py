@@ -23,13 +23,29 @@ def outputs_safe():
     machine.Pin(15, machine.Pin.OUT, value=1)
 
 
-def choose_slot():
-    """Return the slot that /slot names, the other when it holds no app, None when neither does."""
+def named(path):
+    """Return the slot that a file names, "" if it names none."""
     try:
-        with open("/slot") as file:
-            first = file.read(1)
+        with open(path, "rb") as file:
+            return {b"a": "a", b"b": "b"}.get(file.read(1), "")
     except OSError:
-        first = ""
+        return ""
+
+
+def choose_slot():
+    """Return the slot to start, None when neither holds an app.
+
+    That is the one an update left in /trial, but only once: unless it proves itself and is named
+    in /slot, the next start is the old one's. Else the one in /slot, or the other.
+    """
+    first = named("/slot")
+    trial = named("/trial")
+    if trial:
+        try:
+            os.rename("/trial", "/tried")
+            first = trial
+        except OSError:
+            pass  # what could not be given up again is not begun
     for slot in "ba" if first == "b" else "ab":
         try:
             os.stat("/%s/manifest.json" % slot)

@@ -11,7 +11,9 @@ Talking to the board interrupts its firmware, which opens the contactors first.
 import argparse
 import ast
 import getpass
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,7 @@ from pathlib import Path
 
 import build
 import image
+import rom
 
 # What runs on the board. It goes there as a file: other users of the host see command lines.
 _LOOK = """
@@ -36,7 +39,12 @@ def look():
         except (OSError, ValueError, KeyError):
             pass
     return [slot, None]
-print(json.dumps(look()))
+try:
+    import rom_list
+    carried = rom_list.MODULES
+except ImportError:
+    carried = ""
+print(json.dumps([look(), carried]))
 """
 _FORGET = """
 import os
@@ -58,13 +66,11 @@ else:
 """
 _CHECK = """
 import binascii, hashlib, json
-def check(slot):
+def check(files):
     buffer = bytearray(1024)
-    with open(slot + "manifest.json") as file:
-        files = json.load(file)["files"]
     for name in files:
         digest = hashlib.sha256()
-        with open(slot + name, "rb") as file:
+        with open("/%(slot)s/" + name, "rb") as file:
             while True:
                 count = file.readinto(buffer)
                 if not count:
@@ -72,13 +78,18 @@ def check(slot):
                 digest.update(memoryview(buffer)[:count])
         if binascii.hexlify(digest.digest()).decode() != files[name]:
             raise OSError(name + " arrived broken")
-check("/%(slot)s/")
+check(json.loads(%(files)r))
 """
 _USE = """
 import os
 with open("/slot.new", "w") as file:
     file.write("%(slot)s")
 os.rename("/slot.new", "/slot")
+for name in ("/trial", "/tried"):  # of an update over the air before
+    try:
+        os.remove(name)
+    except OSError:
+        pass
 """
 _SETTINGS = """
 import json, os
@@ -184,7 +195,7 @@ def deploy(arguments, start_files=False):
     """
     port = arguments.port
     wanted = settings(arguments)
-    found = json.loads(on_board(port, _LOOK))
+    found, carried = json.loads(on_board(port, _LOOK))
     if not found:
         raise build.Problem("no MicroEVSE on the board at %s: run make flash PORT=%s"
                             % (port, port))
@@ -198,9 +209,9 @@ def deploy(arguments, start_files=False):
     on_board(port, _FORGET, slot=spare)
     with tempfile.TemporaryDirectory() as folder:
         staged = Path(folder) / spare
-        staged.symlink_to(tree / build.SLOT)
+        files = _stage(tree / build.SLOT, carried, staged)
         mpremote(port, "fs", "cp", "-r", str(staged), ":/")
-    on_board(port, _CHECK, slot=spare)
+    on_board(port, _CHECK, slot=spare, files=json.dumps(files))
     if start_files:
         for name in ("boot.py", "main.py"):
             mpremote(port, "fs", "cp", str(tree / name), ":/new." + name)
@@ -208,8 +219,26 @@ def deploy(arguments, start_files=False):
     if wanted:
         on_board(port, _SETTINGS, settings=json.dumps(wanted))
     on_board(port, _USE, slot=spare)
+    if start_files:
+        on_board(port, _FORGET, slot=active)  # it was for what the image before carried
     mpremote(port, "exec", "--no-follow", "import machine; machine.reset()")
     print("slot %s is in use now" % spare)
+
+
+def _stage(slot, carried, target):
+    """Put what a board needs of ``slot`` into ``target``; returns the SHA-256 of each file.
+
+    ``carried`` are the lines of the modules its image carries: two slots would not fit with these.
+    """
+    needless = rom.needless((slot / "modules").read_text(), carried)
+    manifest = (slot / "manifest.json").read_bytes()
+    files = {name: digest for name, (_, digest) in json.loads(manifest)["files"].items()
+             if name not in needless}
+    files["manifest.json"] = hashlib.sha256(manifest).hexdigest()
+    for name in files:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(slot / name, target / name)
+    return files
 
 
 def _settings_table():

@@ -79,18 +79,21 @@ def interpreter():
     return data
 
 
-def file_system(tree):
-    """A littlefs image of the partition ``vfs`` that holds the files below ``tree``."""
+def file_system(tree, needless=()):
+    """A littlefs image of the partition ``vfs`` that holds the files below ``tree``.
+
+    All but the paths ``needless`` in the slot, which the interpreter carries.
+    """
     size = partition("vfs")[1]
     # As MicroPython mounts it; only block size and count are checked.
     disk = LittleFS(block_size=BLOCK, block_count=size // BLOCK, read_size=32, prog_size=32,
                     cache_size=128, lookahead_size=32, block_cycles=100)
     for path in sorted(tree.rglob("*")):
-        name = "/" + path.relative_to(tree).as_posix()
-        if path.is_dir():
-            disk.mkdir(name)
-        else:
-            with disk.open(name, "wb") as file:
+        name = path.relative_to(tree).as_posix()
+        if path.is_file() and name.removeprefix(build.SLOT + "/") not in needless:
+            # No empty folders: MicroPython would take them for the modules of that name.
+            disk.makedirs("/" + name.rpartition("/")[0], exist_ok=True)
+            with disk.open("/" + name, "wb") as file:
                 file.write(path.read_bytes())
     disk.mkdir("/data")
     return bytes(disk.context.buffer)
@@ -100,6 +103,7 @@ def with_modules(app, slot, board):
     """The interpreter's app image with the modules in ``slot`` frozen, but for machine code.
 
     ``rom_list`` is one more module in it, for main.py: the lines of the slot's list it carries.
+    Returns the app image and these lines.
     """
     modules = {}
     names = set()
@@ -120,7 +124,7 @@ def with_modules(app, slot, board):
     target = source.with_suffix(".mpy")
     build.compile_file(source, target, source.name, 3, None)
     modules[source.name] = target.read_bytes()
-    return rom.frozen(app, modules, names)
+    return rom.frozen(app, modules, names), carried
 
 
 def image(board):
@@ -135,10 +139,12 @@ def image(board):
     tree = build.build(board)
     base = interpreter()
     put(BASE_AT, base[:APP_AT - BASE_AT], APP_AT - BASE_AT)
-    put(APP_AT, with_modules(base[APP_AT - BASE_AT:], tree / build.SLOT, board),
-        partition("factory")[1])
+    slot = tree / build.SLOT
+    app, carried = with_modules(base[APP_AT - BASE_AT:], slot, board)
+    put(APP_AT, app, partition("factory")[1])
     put(TABLE_AT, partition_table().ljust(BLOCK, b"\xff"), BLOCK)
-    put(partition("vfs")[0], file_system(tree), partition("vfs")[1])
+    needless = rom.needless((slot / "modules").read_text(), carried)
+    put(partition("vfs")[0], file_system(tree, needless), partition("vfs")[1])
     return bytes(flash)
 
 

@@ -89,6 +89,27 @@ def listing(slot, sources, roots):
     return lines
 
 
+def needless(listed, carried):
+    """Paths of the modules that a slot with the list ``listed`` need not hold.
+
+    ``carried`` are the lines of its image. A package is looked for in one place only: once a
+    module that is loaded later differs, main.py looks for all of that package in the slot.
+    evse/update.py does the same for an update.
+    """
+    lines = carried.splitlines()
+    apart = {line.split()[0].rpartition(".")[0] for line in listed.splitlines()
+             if line not in lines and (line.endswith(" later") or any(
+                 one.rpartition(" ")[0] == line.rpartition(" ")[0] for one in lines))}
+    found = set()
+    for line in listed.splitlines():
+        name, folder, _, _ = line.split()
+        package, _, last = name.rpartition(".")
+        if line in lines and package not in apart:
+            stem = last if folder == "." else folder + "/" + last
+            found.update((stem + ".mpy", stem + "/__init__.mpy"))
+    return found
+
+
 class _App:
     """An ESP32 app image: its segments as [address, bytes]."""
 

@@ -24,6 +24,7 @@ OVERCURRENT = const(65536)  # supervisor: the car takes more than it was granted
 STORAGE = const(131072)  # app: a record or the settings could not be written
 CLOCK = const(262144)  # timer: a start is set and the time of day is not known
 RCM_MISSING = const(524288)  # core: the line has never been quiet, as without a sensor
+UPDATE = const(1048576)  # core: an update is written to flash, or has still to prove itself
 
 # What a fault stops.
 STOPS_NOTHING = const(0)  # shown only; LESS_6A acts through the grant that is not given
@@ -54,6 +55,7 @@ FAULTS = (
     (OVERCURRENT, 0, "Overcurrent", STOPS_ORDERLY, CLEARS_AFTER_PAUSE),
     (STORAGE, 0, "Storage Failure", STOPS_NOTHING, CLEARS_WITH_CAUSE),
     (CLOCK, 0, "Clock Not Set", STOPS_NOTHING, CLEARS_WITH_CAUSE),
+    (UPDATE, 0, "Updating", STOPS_ORDERLY, CLEARS_WITH_CAUSE),
     (RCM_MISSING, 5, "RCM Sensor Missing", STOPS_AT_ONCE, CLEARS_WITH_CAUSE),
 )
 

@@ -126,8 +126,11 @@ class Plug:
         blocking = self.faults & registry.BLOCKING
         if blocking & _PAUSED_FAULTS:
             return self._pause_reason or reasons.FAULT
+        if blocking == registry.BOOT_DELAY:
+            return reasons.POWER_RETURN
         if blocking:
-            return reasons.POWER_RETURN if blocking == registry.BOOT_DELAY else reasons.FAULT
+            others = blocking & ~(registry.UPDATE | registry.BOOT_DELAY)
+            return reasons.FAULT if others else reasons.UPDATING
         if not self.permitted():
             return (0 if self.grant_da else self.grant_reason) or reasons.NO_GRANT
         if self.modem and not self.pwm:

@@ -15,7 +15,7 @@ _STATE_DENIED = const(14)
 
 # The registry of faults is out of a panel's reach; a test compares these bits with it.
 _ALARM = const(0x95B56)  # whatever stops charging, save the delay after power returned
-_WAITS = const(0x40401)  # too little current, that delay, a start that waits for the clock
+_WAITS = const(0x140401)  # too little current, that delay, an unknown time of day, an update
 
 _RED = const(0xFF0000)
 _GREEN = const(0x00FF00)

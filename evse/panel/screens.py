@@ -76,7 +76,7 @@ _ERRORS = const((
 _WARNINGS = const((
     (8, T_E_EV_METER), (32768, T_E_LOCK_STUCK), (8192, T_E_NO_CURRENT), (131072, T_E_STORAGE),
 ))
-_NO_ERROR = const(1 | 1024 | 262144)  # waiting for current, at start, for the time of day
+_NO_ERROR = const(1 | 1024 | 262144 | 1048576)  # waits for current, time of day, an update
 _NONE = const(-1)
 
 _TURN_S = const(4)

@@ -127,7 +127,7 @@ def test_the_interpreter_is_the_published_one():
 
 def test_made_elsewhere_it_is_the_same(flash, board, tmp_path):
     """Another checkout, other times of files, another folder and hash seed: the same bits."""
-    for name in ("evse", "web", "lib", "tools", "main.py", "boot.py"):
+    for name in ("evse", "web", "lib", "tools", "main.py", "boot.py", "docs", "build/keys"):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, tmp_path / name, copy_function=shutil.copyfile,
@@ -152,8 +152,8 @@ def test_files_are_where_boot_looks(flash):
     assert disk.listdir("/data") == []
     assert files["/slot"] == b"a"
     assert files["/boot.py"] == (ROOT / "boot.py").read_bytes()
-    assert {"/a/main.mpy", "/a/evse/app.mpy", "/a/manifest.json", "/a/lib/microdot/microdot.mpy",
-            "/a/lib/umodbus/functions.mpy", "/a/evse/bus/meters.json",
+    assert {"/a/main.mpy", "/a/modules", "/a/manifest.json", "/a/update.key", "/a/notes.txt",
+            "/a/evse/power/allocate_native.mpy", "/a/evse/bus/meters.json",
             "/a/web/index.html.gz"} <= set(files)
 
 
@@ -166,16 +166,34 @@ def test_the_manifest_names_every_file(flash, board):
     files = _files(_mount(flash))
     manifest = json.loads(files["/a/manifest.json"])
     assert (manifest["board"], manifest["version"]) == (board, build.VERSION)
-    found = {path[3:]: hashlib.sha256(data).hexdigest() for path, data in files.items()
+    found = {path[3:]: [len(data), hashlib.sha256(data).hexdigest()]
+             for path, data in files.items()
              if path.startswith("/a/") and path != "/a/manifest.json"}
-    assert manifest["files"] == found
+    assert found.items() <= manifest["files"].items()
+    left_out = set(manifest["files"]) - set(found)
+    assert "evse/core.mpy" in left_out and "evse/app.mpy" in left_out
+    assert {path: manifest["files"][path] for path in left_out} == {
+        path: [len(data), hashlib.sha256(data).hexdigest()]
+        for path, data in _compiled(board).items() if path in left_out}
+
+
+def test_two_slots_fit_beside_what_is_kept(flash, board):
+    """The slot of the image, an update that changes every module, and 256 KB of records."""
+    disk = _mount(flash)
+    slot = build.BUILD / board / build.SLOT
+    for path in sorted(slot.rglob("*")):
+        if path.is_file():
+            name = "/b/" + path.relative_to(slot).as_posix()
+            disk.makedirs(name.rpartition("/")[0], exist_ok=True)
+            with disk.open(name, "wb") as file:
+                file.write(path.read_bytes())
+    assert disk.used_block_count + 64 <= BLOCKS
 
 
 def test_the_page_is_packed(flash):
     packed = {path: data for path, data in _files(_mount(flash)).items()
               if path.startswith("/a/web/")}
-    sources = {"/a/web/%s.gz" % source.name: source.read_bytes()
-               for source in (ROOT / "web").iterdir()}
+    sources = {"/a/web/%s.gz" % name: data for name, data in build.page()}
     assert {path: zlib.decompress(data, 31) for path, data in packed.items()} == sources
     for path, data in packed.items():
         assert data[4:8] == bytes(4), "%s carries a time" % path
@@ -190,24 +208,26 @@ def test_micropython_reads_the_same_files(flash, tmp_path, micropython):
     assert found == {**expected, "/data/": None}
 
 
-def test_umodbus_gets_the_stand_in_for_typing(flash):
-    assert len(_files(_mount(flash))["/a/lib/umodbus/typing.mpy"]) < 200
+def test_umodbus_gets_the_stand_in_for_typing(flash, board):
+    assert len(_compiled(board)["lib/umodbus/typing.mpy"]) < 200
 
 
 # ---- the modules ----
-def _modules(flash):
-    """Dotted name -> bytes of each module in slot a."""
-    names = {}
-    for path, data in _files(_mount(flash)).items():
-        if path.endswith(".mpy"):
-            name = path[3:-4].removeprefix("lib/").replace("/", ".")
-            names[name.removesuffix(".__init__")] = data
-    return names
+def _compiled(board):
+    """Path -> bytes of each module that the image of ``board`` was made of."""
+    slot = build.BUILD / board / build.SLOT
+    return {path.relative_to(slot).as_posix(): path.read_bytes() for path in slot.rglob("*.mpy")}
 
 
-def test_only_the_native_core_and_the_board_sampler_are_machine_code(flash):
+def _modules(board):
+    """Dotted name -> bytes of each module."""
+    return {path[:-4].removeprefix("lib/").replace("/", ".").removesuffix(".__init__"): data
+            for path, data in _compiled(board).items()}
+
+
+def test_only_the_native_core_and_the_board_sampler_are_machine_code(flash, board):
     native = set()
-    for name, data in _modules(flash).items():
+    for name, data in _modules(board).items():
         assert data[:2] == b"M\x06", name
         sub_version, arch = data[2] & 3, data[2] >> 2 & 15
         if arch:
@@ -218,16 +238,16 @@ def test_only_the_native_core_and_the_board_sampler_are_machine_code(flash):
 
 
 def test_one_allocation_and_one_board(flash, board):
-    modules = _modules(flash)
+    modules = _modules(board)
     assert "evse.power.allocate" not in modules
     assert "evse.boards." + board in modules
     others = {"sim", *build.BOARDS} - {board}
     assert not [name for name in modules if name.removeprefix("evse.boards.") in others]
 
 
-def test_every_import_is_there(flash):
+def test_every_import_is_there(flash, board):
     """What any module of the image imports is in the image or in MicroPython."""
-    modules = set(_modules(flash))
+    modules = set(_modules(board))
     missing = []
     for name in modules:
         if not name.startswith("evse") or name == "evse.build":
@@ -266,7 +286,7 @@ def one_flash():
 @pytest.fixture
 def start(one_flash, tmp_path, micropython):
     """Factory: write files to the board (None removes), start it, return the lines it printed."""
-    def run(files, package=0):
+    def run(files, package=0, starts=1):
         disk = _mount(one_flash)
         for path, content in files.items():
             if content is None:
@@ -275,11 +295,12 @@ def start(one_flash, tmp_path, micropython):
             folder = path.rsplit("/", 1)[0]
             if folder and folder.lstrip("/") not in disk.listdir("/"):
                 disk.mkdir(folder)
-            with disk.open(path, "w") as file:
-                file.write(content)
+            with disk.open(path, "wb") as file:
+                file.write(content if isinstance(content, bytes) else content.encode())
         path = tmp_path / "flash.bin"
         path.write_bytes(one_flash[:VFS_AT] + bytes(disk.context.buffer) + one_flash[LOG_AT:])
-        return _on_micropython(micropython, "boot", path, package).splitlines()
+        return [line for _ in range(starts)
+                for line in _on_micropython(micropython, "boot", path, package).splitlines()]
     return run
 
 
@@ -317,6 +338,26 @@ def test_slots(start, slot, manifests, starts):
     lines = start(files)
     assert "app " + starts in lines
     assert lines[-1] == "path ['/%s', '/%s/lib', '.frozen']" % (starts, starts)
+
+
+@pytest.mark.parametrize("slot,trial,manifests,starts", [
+    ("a", "b", "ab", "ba"),
+    (None, "b", "ab", "ba"),
+    ("b", "a", "ab", "ab"),
+    ("a", "b", "a", "aa"),
+    ("b", "", "ab", "bb"),
+    # Rubbish is as good as nothing; b"\xff" is not even text.
+    (b"\xff", b"\xff", "ab", "aa"),
+    (b"\xff", "b", "ab", "ba"),
+    ("b", b"\xff", "ab", "bb"),
+    ("b", "x", "ab", "bb"),
+])
+def test_a_trial_is_started_once(start, slot, trial, manifests, starts):
+    files = {**APP, "/slot": slot, "/trial": trial, "/b/manifest.json": "{}"}
+    if "b" not in manifests:
+        del files["/b/manifest.json"]
+    lines = start(files, starts=2)
+    assert [line[-1] for line in lines if line.startswith("app ")] == list(starts)
 
 
 def test_no_app_at_all(start):

@@ -150,7 +150,7 @@ def slot():
 @pytest.fixture(scope="module")
 def frozen(stock, slot):
     """The app image with our modules."""
-    return image.with_modules(stock, slot, BOARD)
+    return image.with_modules(stock, slot, BOARD)[0]
 
 
 # ---- .mpy files ----
@@ -418,6 +418,8 @@ def start(tmp_path, micropython):
         (tmp_path / "a" / "modules").write_text(lines["a"])
         if carried:
             (tmp_path / "image" / "rom_list.py").write_text("MODULES = %r\n" % lines["image"])
+            for name in rom.needless(lines["a"], lines["image"]):
+                (tmp_path / "a" / name).with_suffix(".py").unlink(missing_ok=True)
         image_path = str(tmp_path / "image")
         source = (build.ROOT / "main.py").read_text()
         assert source.count('".frozen"') == 3
@@ -457,6 +459,15 @@ def test_what_is_loaded_later_is_the_changed_one_as_well(start):
     assert where["evse.core"] == ("image", "1")
     assert where["evse.late_too"][1] == "1"
     assert where["lib_later"] == ("slot", "2")
+
+
+@pytest.mark.parametrize("changed,left", [
+    ((), 0), (("evse.core",), 1), (("lib_module", "lib_later"), 2), (("evse.pack.inner",), 1),
+    (("evse.late",), 6)])
+def test_the_slot_holds_only_what_the_image_lacks(start, tmp_path, changed, left):
+    """All of a package once one of its modules that are loaded later has changed."""
+    assert len(start(changed=changed)) == 8
+    assert len(list((tmp_path / "a").rglob("*.py"))) == left
 
 
 def test_without_modules_in_the_image_all_come_from_the_slot(start):

@@ -18,7 +18,7 @@ ODD = array("i", (0x102030, 0x112233, 0x445566, 0x778899, 0xAABBCC))
 WHOLE = 2560  # ms after which every pattern has repeated
 ALARMS = 0
 for _fault in faults.FAULTS:
-    if _fault[0] & faults.BLOCKING and _fault[0] != faults.BOOT_DELAY:
+    if _fault[0] & faults.BLOCKING & ~(faults.BOOT_DELAY | faults.UPDATE):
         ALARMS |= _fault[0]
 
 
@@ -93,7 +93,7 @@ def test_a_denied_car():
 
 
 def test_waiting_blinks_a_tenth_of_the_time_in_the_colour_of_the_mode():
-    for bit in (faults.LESS_6A, faults.BOOT_DELAY, faults.CLOCK):
+    for bit in (faults.LESS_6A, faults.BOOT_DELAY, faults.CLOCK, faults.UPDATE):
         shown = [colour(state=B1, bits=bit, mode=SOLAR, now=now) for now in range(1280)]
         assert set(shown) == {0xFFAA00, 0}
         assert shown.count(0xFFAA00) == 125

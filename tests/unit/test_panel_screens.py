@@ -13,7 +13,7 @@ from helpers_screens import Display, charging, situations, sunny
 
 _SMART = {"mains_met": "API", "mode": "Smart", "max": 16, "tz": "UTC0"}
 _SOLAR = {"mains_met": "API", "mode": "Solar", "max": 16, "import": 2, "tz": "UTC0"}
-_SHOWN_BESIDE = (faults.LESS_6A, faults.BOOT_DELAY, faults.CLOCK)
+_SHOWN_BESIDE = (faults.LESS_6A, faults.BOOT_DELAY, faults.CLOCK, faults.UPDATE)
 _ON_C = {"state_id": 2, "faults": 0, "reason": reasons.CHARGING}
 
 

@@ -8,6 +8,7 @@ from twin.reference_node import LATEST
 from twin.stand_in import StandIn
 
 SETTINGS = "MICROEVSE_SETTINGS"
+RESET = 3  # exit code of a firmware that wants its board restarted
 FIRMWARE, REFERENCE = "firmware", "reference node"
 
 
@@ -15,8 +16,9 @@ class Charger:
     """The board behind ``plug``, on ``bus`` at ``plug.port``.
 
     ``make(environment)`` gives a Firmware to start; ``environment`` is the first one's, and every
-    later one goes on with the settings stored by the one before. ``ended(charger, code)`` is told
-    when one ends by itself. ``radio`` is the air around it.
+    later one goes on with the settings stored by the one before. A firmware that resets its board
+    is started again, in the slot it has chosen; ``ended(charger, code)`` is told when one ends
+    otherwise. ``radio`` is the air around it.
     """
 
     def __init__(self, plug, bus, make, environment, ended, radio=None):
@@ -62,7 +64,13 @@ class Charger:
         code = await board.wait()
         if board is self._board:  # nobody took its power
             self._power_off()
-            self._ended(self, code)
+            data = Path(self._environment["MICROEVSE_DATA"])
+            # Whoever has crashed says so in a file; it is not hidden by a new start. The crash of
+            # an update on trial is answered by one of the version before.
+            if code == RESET and ((data / "tried").exists() or not (data / "crash.txt").exists()):
+                await self.start(again=True)
+            else:
+                self._ended(self, code)
 
     def _power_off(self):
         """Whatever drove the plug does no more."""

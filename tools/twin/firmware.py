@@ -51,6 +51,31 @@ def slot():
     return folder
 
 
+def chosen(data, usual):
+    """The slot that boot.py would start on a board that keeps its files in ``data``.
+
+    ``usual`` is that of the build, which the board has come with; updates lie in ``data``.
+    """
+    def named(name):
+        path = Path(data, name)
+        return path.read_text()[:1] if path.exists() else ""
+
+    def place(name):
+        own = Path(data, name)
+        return usual if name == usual.name and not own.exists() else own
+
+    first = named("slot")
+    if named("trial"):
+        os.rename(Path(data, "trial"), Path(data, "tried"))
+        first = named("tried")
+        if place(usual.name) == usual:  # it lies beside the update from now on
+            shutil.copytree(usual, Path(data, usual.name))
+    for name in "ba" if first == "b" else "ab":
+        if (place(name) / "manifest.json").exists():
+            return place(name)
+    raise Missing("neither slot in %s holds an app" % data)
+
+
 def command(folder, heap):
     """The command that starts the firmware from ``folder`` with ``heap`` bytes of heap."""
     start = ("import sys; sys.path[:] = [%r, %r, '.frozen']; import main"
@@ -62,6 +87,14 @@ def beside(folder):
     """How a script begins that runs beside the firmware in ``folder``, with tools/ at hand."""
     return ("import sys; sys.path[:] = [%r, %r, %r, '.frozen']; import constants; "
             % (str(folder), str(folder / "lib"), str(ROOT / "tools")))
+
+
+def give_past(folder, data, days, now):
+    """Have the firmware in ``folder`` write ``days`` of history before ``now`` into ``data``."""
+    if days and not Path(data, "minutes.bin").exists():
+        start = beside(folder) + "from twin import past; past.write(%r, %d, %d)" % (
+            str(data), days, now)
+        subprocess.run([interpreter(), "-X", "heapsize=4M", "-c", start], check=True)
 
 
 def free_udp_port():
