@@ -32,6 +32,11 @@ def _size(share):
     return EVSES if share == _MASTER else 1
 
 
+def _places(first):
+    """Return the place of each EVSE where those numbered ``first`` come before all others."""
+    return bytes([first.index(i) if i in first else EVSES + i for i in range(EVSES)])
+
+
 def _middle(spread):
     return spread // 2
 
@@ -109,6 +114,7 @@ class Current:
         params.stop_s = settings.get("stop") * 60
         params.style = settings.index("solar_style")
         params.order = settings.index("share_order")
+        params.places = _places(settings.states["order"])
         params.rotation_s = settings.get("rotation_min") * 60
         params.reserve_da = settings.get("battery_reserve") * 10
         params.protect = settings.get("battery_protect") == "Enabled"

@@ -1,9 +1,9 @@
 """The link to an MQTT broker: version 3.1.1, QoS 0, and nothing in it can wait or grow.
 
-umqtt's MQTTClient makes packets and takes them apart. What it takes for its socket is a buffer:
-writing adds to what is to be sent, reading gives out a packet that is here as a whole. Moving the
-bytes, connecting and subscribing, for which umqtt would stop the loop, are done here. What there
-is to say, and what becomes of a message, is a matter of ``evse.net.facts``.
+umqtt's MQTTClient makes packets and takes them apart. What it takes for its socket is a buffer
+(``evse.net.packets``): writing adds to what is to be sent, reading gives out a packet that is here
+as a whole. Connecting and subscribing, for which umqtt would stop the loop, are done here. What
+there is to say, and what becomes of a message, is a matter of ``evse.net.facts``.
 """
 
 import asyncio
@@ -17,11 +17,9 @@ from umqtt.simple import MQTTClient
 
 from evse import ticks
 from evse.net.facts import Facts
+from evse.net.packets import NOT_MQTT, OUT_MAX, PacketSocket
 
-_OUT_MAX = const(256)
-_IN_MAX = const(256)
 _HEADER_MAX = const(7)  # of a message besides topic and payload
-_SKIPS = const(8)  # pieces of a packet that is too long, in one turn
 
 _KEEP_ALIVE_S = const(15)
 _PING_MS = const(7000)
@@ -38,127 +36,7 @@ _STABLE_MS = const(60_000)  # a link that held for so long was no failure
 _PART_MS = const(5000)
 
 _CONNACK, _PUBLISH, _SUBACK, _PINGRESP = const(2), const(3), const(9), const(13)
-_NOT_MQTT = "what the broker says is not MQTT"
 _HELLO, _ASKED, _LINKED = const(0), const(1), const(2)
-
-
-class PacketSocket:
-    """What MQTTClient takes for its socket: bytes to be sent, and one packet that has come.
-
-    Payloads too long for the buffer, those for Home Assistant, are not copied but kept until they
-    are sent. ValueError comes of a packet that cannot be what it claims.
-    """
-
-    def __init__(self):
-        self._out = memoryview(bytearray(_OUT_MAX))
-        self._in = memoryview(bytearray(_IN_MAX))
-        self.reset()
-
-    def reset(self):
-        """Forget all bytes, for a new connection."""
-        self._filled = 0
-        self._tail = None  # what comes after the filled part
-        self._have = 0  # bytes that have come
-        self._size = 0  # of the packet that is here as a whole, in front of them
-        self._at = 0  # how far it has been read
-        self._skip = 0  # bytes still to come of a packet that is too long
-
-    def room(self):
-        """How many bytes may be written that are not the last for now."""
-        return 0 if self._tail else _OUT_MAX - self._filled
-
-    def write(self, data, count=-1):
-        """Add ``data``, or its first ``count`` bytes; who writes sees to it that there is room."""
-        if 0 <= count < len(data):
-            data = data[:count]
-        if len(data) > self.room():
-            if self._tail:
-                raise ValueError("the broker takes nothing")
-            self._tail = memoryview(data)
-        else:
-            self._out[self._filled:self._filled + len(data)] = data
-            self._filled += len(data)
-
-    def read(self, count):
-        """Return the next ``count`` bytes of the packet."""
-        at = self._at
-        self._at = end = at + count
-        if end > self._size:
-            raise ValueError(_NOT_MQTT)
-        return bytes(self._in[at:end])
-
-    def close(self, _=False):
-        """Do nothing: what has been written is still to be sent."""
-
-    setblocking = close
-
-    def send(self, sock):
-        """Give ``sock`` what it takes; returns whether all is sent, None when it takes nothing."""
-        filled, count = self._filled, 0
-        if filled or self._tail:
-            count = sock.write(self._out[:filled] if filled else self._tail)
-            if not count:
-                return None
-        if filled:
-            self._filled = filled = filled - count
-            self._out[:filled] = self._out[count:filled + count]
-        elif count:
-            self._tail = self._tail[count:]
-        return not filled and not self._tail
-
-    def receive(self, sock):
-        """Drop the packet that was here and take in what ``sock`` has.
-
-        Returns the first byte of the next whole packet, None while there is none, 0 at the end of
-        one that was too long.
-        """
-        buffer = self._in
-        size, have = self._size, self._have
-        if size:
-            have -= size
-            buffer[:have] = buffer[size:size + have]
-            self._have = have
-        self._size = self._at = 0
-        if self._skip:
-            return self._pass_over(sock)
-        size = self._length()
-        if size > have:
-            self._have = have = have + self._more(sock, buffer[have:] if have else buffer)
-            size = self._length()
-        if size > _IN_MAX:
-            self._skip = size - have
-            self._have = 0
-        elif size <= have:
-            self._size = size
-            return buffer[0]
-        return None
-
-    def _pass_over(self, sock):
-        for _ in range(_SKIPS):
-            self._skip -= self._more(sock, self._in[:self._skip])
-            if not self._skip:
-                return 0
-        return None
-
-    @staticmethod
-    def _more(sock, where):
-        count = sock.readinto(where)
-        if count == 0:
-            raise ValueError("the broker has closed the connection")
-        return count or 0
-
-    def _length(self):
-        """Length of the packet in front, more than is here while that is not known."""
-        length = 0
-        have = self._have
-        for at in range(1, 5):
-            if at >= have:
-                return have + 1
-            byte = self._in[at]
-            length |= (byte & 127) << 7 * at - 7
-            if byte < 128:
-                return at + 1 + length
-        raise ValueError(_NOT_MQTT)
 
 
 class Mqtt:
@@ -181,12 +59,18 @@ class Mqtt:
         self._packets = PacketSocket()
         self._sock = self._settings = None
         self.links = self.sent = self.taken = self.ignored = 0
+        self._again = False
         self._enter("off", "")
 
     def _enter(self, state, problem):
         self.state = state
         self.connected = state == "connected"
         self.problem = problem
+
+    def retry(self):
+        """Connect anew and at once, so that somebody sees what comes of it."""
+        self._again = True
+        self._enter("connecting", "")
 
     def _wanted(self):
         """(host, port, user, password, prefix) as the settings are now."""
@@ -210,6 +94,7 @@ class Mqtt:
                     client.set_callback(self._take)
                     pause_ms = _PAUSE_MIN_MS
                 begun = self._now()
+                self._again = False
                 try:
                     await self._link()
                     continue
@@ -217,19 +102,22 @@ class Mqtt:
                     problem = ("the connection to the broker broke" if self.connected else
                                "no connection to %s:%d" % wanted[:2])
                 except (ValueError, AssertionError) as error:  # the latter umqtt's, and mute
-                    problem = str(error) or _NOT_MQTT
+                    problem = str(error) or NOT_MQTT
                 finally:
                     if self._sock:
                         self._sock.close()
                         self._sock = None
                 self._names.doubt(wanted[0])
+                if self._again:
+                    continue
                 self._enter("waiting", problem)
                 now = self._now()
                 if ticks.diff(now, begun) > _STABLE_MS:
                     pause_ms = _PAUSE_MIN_MS
                 end = ticks.add(now, pause_ms // 2 + pause_ms * os.urandom(1)[0] // 512)
                 pause_ms = min(2 * pause_ms, _PAUSE_MAX_MS)
-                while not ticks.due(self._now(), end) and self._wanted() == wanted:
+                while not (ticks.due(self._now(), end) or self._again) \
+                        and self._wanted() == wanted:
                     await asyncio.sleep_ms(_POLL_MS)
         finally:
             self._enter("off", "")
@@ -245,16 +133,17 @@ class Mqtt:
         now = self._now()
         self._whole = self._moved = self._pinged = self._looked = self._due = now
         while True:
+            linked = self._phase == _LINKED
+            if self._again:
+                return await self._part() if linked else None
             now = self._now()
             taken = self.taken
             busy = self._listen(now)
             self._watch(now)
             await asyncio.sleep_ms(0)  # to take a message and to tell a fact are a slice each
-            linked = self._phase == _LINKED
             if ticks.diff(now, self._looked) >= _ROUND_MS:
                 self._looked = now
-                if self._wanted() != self._settings:
-                    return await self._part() if linked else None
+                self._again |= self._wanted() != self._settings
             busy |= linked and self._tell(now)
             await asyncio.sleep_ms(_TAKEN_MS if self.taken > taken else
                                    _BUSY_MS if busy else _POLL_MS)
@@ -275,7 +164,7 @@ class Mqtt:
             if problem.errno != EINPROGRESS:
                 raise
         while not poller.poll(0):
-            if ticks.due(self._now(), end):
+            if self._again or ticks.due(self._now(), end):
                 raise OSError
             await asyncio.sleep_ms(_POLL_MS)
 
@@ -288,7 +177,7 @@ class Mqtt:
         gone = sent = False
         while not (gone and sent) and not ticks.due(self._now(), end):
             self._tell(self._now())
-            if not gone and not self._round and packets.room() == _OUT_MAX:
+            if not gone and not self._round and packets.room() == OUT_MAX:
                 gone = True
                 self._say(b"offline")
                 self._client.disconnect()
@@ -325,7 +214,7 @@ class Mqtt:
         if self._phase == _HELLO:
             code = packets.read(4)
             if kind != _CONNACK or code[1] != 2:
-                raise ValueError(_NOT_MQTT)
+                raise ValueError(NOT_MQTT)
             if code[3]:
                 raise ValueError("the broker does not " + (
                     "speak MQTT 3.1.1", "like our name", "work now", "know this user and password",
@@ -347,7 +236,7 @@ class Mqtt:
             self._say(b"online")
             self._facts.connected()
         else:
-            raise ValueError(_NOT_MQTT)
+            raise ValueError(NOT_MQTT)
         return True
 
     def _take(self, topic, payload):
@@ -392,7 +281,7 @@ class Mqtt:
                            payload.encode() if type(payload) is str else payload, retained)
         topic, payload, retained = self._piece
         room = self._packets.room()
-        if room < _OUT_MAX and room < len(topic) + len(payload) + _HEADER_MAX:
+        if room < OUT_MAX and room < len(topic) + len(payload) + _HEADER_MAX:
             return False
         self._client.publish(topic, payload, retained)
         self.sent += 1

@@ -133,6 +133,10 @@ class Fleet:
             self._unused[i] = max(low, most + _HEADROOM_DA)
         return self._unused[i]
 
+    def paused_until(self, i):
+        """Return the tick until which EVSE ``i`` may not start again, None when it may."""
+        return self._pause_until[i] if self.paused[i] else None
+
     def may_have(self, i):
         """True when EVSE ``i`` holds a grant or may be given one."""
         if not self.views[i].wants or self.high[i] < self.low[i]:

@@ -36,7 +36,7 @@ class Regulator:
     the readings. Outputs, one element per EVSE: ``grant_da``, ``grant_reason``, ``grant_limit``,
     ``grant_until`` (see Fleet), ``uses`` (bits of the phases its car draws on, 0 unknown) and
     ``free_da`` (sum over the phases a Solar EVSE could take without buying; ``new_sun`` is set
-    with each new look at the sun).
+    with each new look at the sun). ``paused_until`` is the fleet's.
     """
 
     def __init__(self, readings, allocate, record, number=1):
@@ -56,6 +56,7 @@ class Regulator:
         self.grant_reason = fleet.grant_reason
         self.grant_limit = fleet.grant_limit
         self.grant_until = fleet.grant_until
+        self.paused_until = fleet.paused_until
         self.uses = fleet.draws.uses
         self.new_sun = False
         self._seen = array("i", (0,) * 4)
@@ -230,7 +231,7 @@ class Regulator:
         """Let the seconds pass, and put the EVSEs in order."""
         fleet = self._fleet
         fleet.turns.step(fleet.views, fleet.grant_da, fleet.waiting, now)
-        fleet.turns.rank(fleet.views, fleet.grant_da, self.params.order, self.params.rotation_s)
+        fleet.turns.rank(fleet.views, fleet.grant_da, self.params)
         fleet.patience.step(number, now)
         self.sun.step(now)
         self._is_steady(now)  # at each pass, so that a wrapping clock cannot make it wait

@@ -153,6 +153,11 @@ class Sun:
         """DA below the sun that the regulator aims at."""
         return _TRIM_DA[self._params.style]
 
+    def needs_da(self, i):
+        """Sun beyond what may be bought that EVSE ``i`` needs for a start."""
+        params = self._params
+        return max(params.start_sum_da, self._start_da(i) - params.import_sum_da)
+
     # ---- start and stop ----
 
     def _start_da(self, i):

@@ -63,12 +63,12 @@ class Turns:
             elif waiting[i]:
                 self.waited[i] = min(self.waited[i] + seconds, _LAST_S)
 
-    def rank(self, evses, grant, order, rotation_s):
-        """Put ``order`` in order, by the setting ``order`` and whose turn it is."""
+    def rank(self, evses, grant, params):
+        """Put ``order`` in order, by the settings of the group and whose turn it is."""
         count = len(evses)
         for i in range(count):
             self.order[i] = i
-            self._key[i] = self._rank(i, evses[i], grant[i] > 0, order, rotation_s)
+            self._key[i] = self._rank(i, evses[i], grant[i] > 0, params)
         self._allocate.rank(count, self._key, self.order)
 
     def young(self, i):
@@ -79,11 +79,13 @@ class Turns:
         """True when EVSE ``i`` has had its turn."""
         return 0 < rotation_s <= self.served[i]
 
-    def _rank(self, i, view, holds, order, rotation_s):
+    def _rank(self, i, view, holds, params):
+        order = params.order
+        rotation_s = params.rotation_s
         if order == FAIR:
             place = self.served[i] if holds else 2 * _HALF - self.waited[i]
         elif order == NODE_ORDER:
-            place = i
+            place = params.places[i]
         else:
             place = self._arrived[i]
             if order == SOLAR_FIRST and view.mode != SOLAR:

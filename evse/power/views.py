@@ -27,7 +27,8 @@ class Params:
     ``circuit_meter``: a meter shows what else the circuit feeds. ``capacity_sum_da`` limits the
     mains, ``capacity_stop_s`` is how long it may be exceeded at MIN. ``relay_sum_da`` limits all
     EVSEs together. ``start_sum_da``, ``import_sum_da``, ``stop_s`` (0: never), ``style``: Solar.
-    ``rotation_s`` 0: nobody's turn ends. ``reserve_da``: of the sun, for the home battery;
+    ``places[i]``: the place of EVSE ``i`` in NODE_ORDER, the least first; ``rotation_s`` 0:
+    nobody's turn ends. ``reserve_da``: of the sun, for the home battery;
     ``protect``: no car may drain it, in Smart too.
     """
 
@@ -47,6 +48,7 @@ class Params:
         self.stop_s = 600
         self.style = BALANCED
         self.order = FAIR
+        self.places = bytes(range(8))
         self.rotation_s = 1800
         self.reserve_da = 0
         self.protect = False

@@ -7,7 +7,10 @@ import viper32
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evse.current import _places
 from evse.power import allocate
+from evse.power.turns import Turns
+from evse.power.views import NODE_ORDER, EvseView, Params
 
 ROOM = st.integers(-100, 1500)
 NATIVE = viper32.functions(Path(__file__).resolve().parents[2] / "evse/power/allocate_native.py")
@@ -125,6 +128,22 @@ def test_rank(order, count, key):
     ranked = ints(order)
     allocate.rank(count, ints(key), ranked)
     assert list(ranked) == sorted(order[:count], key=lambda i: key[i]) + list(order[count:])
+
+
+@given(st.permutations(range(8)), st.integers(0, 8), st.integers(1, 8), eight(st.booleans()))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_the_owner_s_order_is_the_order_of_all_who_wait_and_of_all_who_have_begun(
+        order, first, count, holds):
+    turns = Turns(allocate)
+    params = Params()
+    params.order = NODE_ORDER
+    params.places = _places(tuple(order[:first]))
+    grant = [60 * one for one in holds]
+    turns.rank([EvseView() for _ in range(count)], grant, params)
+    wanted = list(order[:first]) + sorted(order[first:])
+    # Who has only just been given current is not sent away.
+    assert list(turns.order)[:count] == [i for has in (True, False) for i in wanted
+                                         if i < count and holds[i] == has]
 
 
 @given(st.integers(0, 8), three(SMALL), SMALL, eight(st.integers(0, 400)), eight(FLAG))

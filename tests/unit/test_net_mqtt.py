@@ -461,6 +461,46 @@ def test_pauses_grow_up_to_half_a_minute_with_dice():
     with_site(run)
 
 
+def test_it_can_be_told_to_try_at_once():
+    async def run(site):
+        site.settings["mqtt_port"] = 1
+        await site.begin()
+        await site.until(lambda: len(site.names.doubted) == 4, 100)
+        await site.until(lambda: site.link.state == "waiting")
+        begin = site.clock.now()
+        site.link.retry()
+        assert site.link.state == "connecting" and not site.link.problem
+        await site.until(lambda: site.link.state == "waiting")
+        assert site.link.problem and len(site.names.doubted) == 5
+        assert site.clock.now() - begin & 0x3FFFFFFF < 3000
+        # Other settings count from then on, and a link that stands is made anew.
+        site.settings["mqtt_port"] = site.broker.port
+        site.link.retry()
+        await site.until(lambda: site.link.connected)
+        assert site.broker.count == 1
+        site.link.retry()
+        assert site.link.state == "connecting" and not site.link.connected
+        await site.until(lambda: site.link.connected)
+        assert site.broker.count == 2 and site.link.links == 2 and not site.link.problem
+
+    with_site(run)
+
+
+def test_told_so_in_the_middle_of_a_try_it_tries_anew():
+    async def run(site):
+        site.broker.greets = False  # it takes the connection and says nothing
+        await site.begin()
+        await site.until(lambda: site.broker.packets)
+        begin = site.clock.now()
+        site.broker.greets = True
+        site.link.retry()
+        await site.until(lambda: site.link.connected)
+        assert site.broker.count == 2 and not site.link.problem
+        assert site.clock.now() - begin & 0x3FFFFFFF < 3000
+
+    with_site(run)
+
+
 def test_without_a_host_it_says_goodbye_and_ends():
     async def run(site):
         await site.linked()
