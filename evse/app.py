@@ -44,9 +44,12 @@ _ALIVE_MS = const(500)  # a vital task not seen for this long does not get the w
 _BUS_ALIVE_MS = const(5000)  # longer than its restart takes
 _RESTART_MS = const(2000)
 _POWER_RETURN_MIN_S = const(10)
+_TRIAL_S = const(60)  # so long an update runs before it is kept, and nothing charges
 _ENDED_MS = const(50)  # until it is noticed that a vital task has ended
 # Numbers in the journal of the services that the settings ask for; the others count from 0.
 _HOMEWIZARD, _MQTT, _MODBUS, _LOG = const(87), const(88), const(89), const(90)
+# What the portal sets: it is no set-up of the charger.
+_FIRST = const(("wifi", "wifi_ssid", "wifi_password", "tz"))
 _GC_BYTES = const(8192)  # collect after so much has been allocated: a pause of about 10 ms
 
 
@@ -81,6 +84,10 @@ class App:
         self.status = Status(core, VERSION, BOARD, board.serial)
         self.status.storage = self.storage
         self.status.directory = directory
+        self.status.root = board.root()
+        self.status.slot = sys.path[0][-1:]
+        self._begin_trial(rare("slots"))
+        self.status.imported = self.storage.holds("imported.json")
         self.status.lock = self.front.lock
         self.status.heaps = board.heaps
         self.status.reset_cause = board.reset_cause()
@@ -91,6 +98,7 @@ class App:
         self.cycle = self.status.cycle = Cycle(now)
         self._burst = array("i", (0,) * 6)
         self._rcm = False
+        self._vital = []  # tasks whose end ends all
         self._tasks = {}  # of what the settings ask for, by its number
         port = board.rs485()
         self.bus = port and Bus(port, core, board.now)
@@ -98,6 +106,16 @@ class App:
         self.status.bus_rows = self._meter_rows
         self.status.box = lambda: self.bus and self.bus.box
         self._seen = {"control": now, "power": now}
+
+    def _begin_trial(self, slots):
+        """See whether an update runs for the first time, or the last one did not prove itself."""
+        status = self.status
+        if slots.on_trial(status.root, status.slot):
+            status.trial_s = _TRIAL_S
+            self.core.fault(faults.UPDATE, True)
+        elif slots.failed(status.root, status.slot):
+            status.updated = "returned"
+            self.journal.record(reasons.UPDATE_LEFT)
 
     def _on_tick(self):
         """100 Hz, between bytecodes of whatever runs: sample, and open if the guard says so."""
@@ -152,6 +170,7 @@ class App:
             if settings.changes != changes:
                 changes = settings.changes
                 untouched = settings.untouched()
+                status.untouched = settings.untouched(_FIRST)
             status.wizard = untouched and not status.car_connected
             core.second(now, board.proximity_mv(), board.temperature_dc(), self._rcm,
                         board.clock_s())
@@ -159,7 +178,9 @@ class App:
                 board.set_clock(core.new_clock_s)
                 core.new_clock_s = 0
                 self.journal.record(reasons.CLOCK_SET)
-            if core.restart and not core.charger.c1:
+            if status.trial_s:
+                self._prove()
+            if core.restart and not core.charger.c1 and not self.storage.behind:
                 self.save()
                 board.reset()
             if self._all_alive(now):
@@ -167,6 +188,20 @@ class App:
             self.storage.second(core)
             core.fault(faults.STORAGE, self.storage.failed)
             await asyncio.sleep_ms(500)
+
+    def _prove(self):
+        """Keep an update that has run for a minute; the next start would be in the old one.
+
+        Without its web server it could not be replaced by another but by the cable.
+        """
+        status = self.status
+        status.trial_s = max(0, _TRIAL_S - self.journal.uptime_s)
+        if not status.trial_s:
+            if self.web and not self.web.listening:
+                raise RuntimeError("the web server does not listen")
+            rare("slots").keep(status.root, status.slot)
+            self.journal.record(reasons.UPDATE_KEPT)
+            self.core.fault(faults.UPDATE, False)
 
     def save(self):
         """Write the settings before the board is restarted."""
@@ -250,20 +285,28 @@ class App:
             await asyncio.sleep_ms(_RESTART_MS)
 
     async def _keep(self, name, service):
-        """Run a service; one that raises is journalled and started again."""
+        """Run a service; one that raises is journalled and started again.
+
+        An update in which one does so twice has not proven itself: that ends as a crash.
+        """
+        failed = False
         while True:
             try:
                 return await service()
             except Exception as problem:
                 self.journal.record(reasons.TASK_RESTARTED, name)
                 sys.print_exception(problem)
+                if failed and self.status.trial_s:
+                    self._vital.append(asyncio.current_task())
+                    raise
+                failed = True
             await asyncio.sleep_ms(_RESTART_MS)
 
     async def run(self):
         """Run for ever. Whatever control raises comes out here."""
         feed = self.board.watchdog(WATCHDOG_MS)
-        vital = [asyncio.create_task(self._control()), asyncio.create_task(self._power()),
-                 asyncio.create_task(self._supervise(feed))]
+        self._vital = vital = [asyncio.create_task(work) for work in (
+            self._control(), self._power(), self._supervise(feed))]
         services = [self.front.run, self._web, self._seldom, self.panel.run]
         if self.status.network:
             services.append(self.status.network.run)

@@ -9,7 +9,7 @@ from evse import reasons
 from evse.people import People
 from evse.power import readings as sources
 from evse.rare import rare
-from evse.settings import LEVEL, Denied, Refused
+from evse.settings import LEVEL, Denied, Refused, is_order
 
 OFF = const(0)
 ON = const(1)
@@ -42,14 +42,16 @@ class Commands(People):
     "override" (dA, 0 ends it); "set" (key, value; a mode set so leaves access as it is); "fault"
     ("reset"); "reading" ("mains", "ev" or "circuit", L1, L2, L3 in dA, W, Wh in, Wh out; None for
     what is not known); "battery" (dA, charging positive); "intervals" (pairs of minute of the day
-    and W); "reader" ("Learn" or "Delete" until None); "swipe" (the card's 12 or 14 hex digits);
+    and W); "order" (numbers of the chargers who come first, 0 for this one); "reader" ("Learn" or
+    "Delete" until None); "swipe" (the card's 12 or 14 hex digits);
     "cards" (("add", hex, name), ("remove", hex), ("clear",), ("load", lines)); "timer" ((mode,
     start, stop, repeat) or None); "clock" (Unix seconds); "custom" (bool); "colour" ((name, R, G,
     B)); "phases" (1 or 3); "pwm" (-1..1024); "ev_state" (a dict); "doctor" ("bus", "phases",
     "stop"); "button" ((name, down) of "left", "middle", "right"); "backlight" (how often 120 s, 0
-    for off); "restart" (any; once no contactor is closed); "erase" ("settings"); "password" (what
-    evse.net.auth keeps of one, "" for none); "prices" ((Unix seconds of the first, minutes each,
-    thousandths of the currency per kWh), or None).
+    for off); "restart" (any; once no contactor is closed); "update" ("begin", then "written" or
+    "failed": nothing charges while one is written, which stalls); "erase" ("settings");
+    "password" (what evse.net.auth keeps of one, "" for none); "prices" ((Unix seconds of the
+    first, minutes each, thousandths of the currency per kWh), or None).
     """
 
     def __call__(self, name, value, source):
@@ -202,6 +204,13 @@ class Commands(People):
         core = self._core
         core.settings.remember("intervals", tuple(tuple(pair) for pair in value))
         core.configure()
+
+    def do_order(self, value, source):
+        self._install("order", source)
+        if not is_order(value):
+            raise Refused("an order is numbers of chargers, 0 to 7, each once", "order", [0, 7])
+        self._core.settings.remember("order", tuple(value))
+        self._core.configure()
 
     def do_doctor(self, value, source):
         core = self._core

@@ -20,6 +20,7 @@ from evse.commands import OFF, ON, Commands
 from evse.current import SETTING_MODES, W_PER_DA, Current
 from evse.power import readings as sources
 from evse.settings import DEFAULT
+from evse.waiting import Waiting
 
 # Beyond the time for which a sample is valid.
 _EV_LOST_S = const(53)
@@ -39,7 +40,8 @@ class Core(Current):
     the board restarted once no contactor is closed. ``new_clock_s`` is a time of day that somebody
     told, 0 for none. ``palette`` are the LED's colours, 0xRRGGBB. ``configured`` counts how often
     settings were handed on. ``examine`` is what the bus doctor is to do next, ``doctor`` the one
-    that runs or ran last. ``delay_s`` is left of the start delay.
+    that runs or ran last. ``delay_s`` is left of the start delay. ``waiting`` knows since when and
+    until when the charger's reason holds.
     ``panel`` is set by who has one. ``reader`` goes before the setting rfid, 0 does not.
     """
 
@@ -52,6 +54,7 @@ class Core(Current):
         self.guard = Guard(self.pilot, self.charger, record)
         self.access = Access(record)
         self.session = Session()
+        self.waiting = Waiting()
         self.command = Commands(self)
         self.cards = None
         self.finished = None
@@ -151,6 +154,7 @@ class Core(Current):
         if self.timer:
             self._run_timer()
         self._explain()
+        self.waiting.second(self, self._second)
         contactors = charger.contactors
         self.settings.remember("wear", (contactors.c1_count, contactors.c2_count))
         self._watch_meters(seconds)

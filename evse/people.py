@@ -4,6 +4,7 @@ from micropython import const
 
 from evse import reasons
 from evse.cards import check as check_card
+from evse.charging import faults
 from evse.rare import rare
 from evse.settings import Denied, Refused
 
@@ -75,6 +76,18 @@ class People:
     def do_restart(self, _value, source):
         self._install("restart", source)
         self._core.restart = True
+
+    def do_update(self, value, source):
+        core = self._core
+        if value == "begin":
+            self._install("update", source)
+            if core.charger.c1:
+                raise Refused("updates are written when nothing charges", "update")
+        elif value == "written" or value == "failed":
+            core.record(reasons.UPDATE_WRITTEN if value == "written" else reasons.UPDATE_FAILED)
+        else:
+            raise Refused("an update begins, is written or failed", "update")
+        core.fault(faults.UPDATE, value == "begin")
 
     def do_erase(self, value, source):
         self._install("erase", source)

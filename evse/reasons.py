@@ -46,6 +46,7 @@ CARD_MISSING = const(33)
 NO_SUN = const(34)
 TURN = const(35)
 WAITS_MASTER = const(36)
+UPDATING = const(37)
 
 LIMIT_MAX = const(40)
 LIMIT_CABLE = const(41)
@@ -107,6 +108,10 @@ WIFI_JOINED = const(97)
 WIFI_LOST = const(98)
 PORTAL = const(99)
 PASSWORD = const(100)
+UPDATE_WRITTEN = const(101)
+UPDATE_FAILED = const(102)
+UPDATE_KEPT = const(103)
+UPDATE_LEFT = const(104)
 
 # One text, not a dict: forty short strings and their table would take four times the memory.
 _TEXTS = (
@@ -147,6 +152,7 @@ _TEXTS = (
     "34 waits for more sun\n"
     "35 waits for its turn\n"
     "36 waits for the master\n"
+    "37 the firmware is updated\n"
     "40 MAX\n"
     "41 cable\n"
     "42 mains\n"
@@ -206,6 +212,10 @@ _TEXTS = (
     "98 WiFi lost\n"
     "99 set-up network\n"
     "100 password changed\n"
+    "101 update written\n"
+    "102 update failed\n"
+    "103 update kept\n"
+    "104 update left, the version before runs\n"
 )
 
 

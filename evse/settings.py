@@ -151,9 +151,15 @@ TABLE = (
 # Unix seconds, 0 for none; how often each contactor has closed; intervals of the capacity tariff
 # as pairs of minute of the day and W; the month (year * 12 + month) of the peak and its W.
 # "portal" is the password of the network for the set-up, made once; "auth" what evse.net.auth
-# keeps of the install password, "" as long as none was chosen; "prices" what evse.prices keeps.
+# keeps of the install password, "" as long as none was chosen; "prices" what evse.prices keeps;
+# "order" the numbers of the chargers who come first, in this order, the others following.
 STATES = {"access": 1, "card": "", "timer": None, "wear": (0, 0), "intervals": (), "peak": (0, 0),
-          "portal": "", "auth": "", "prices": None}
+          "portal": "", "auth": "", "prices": None, "order": ()}
+
+
+def is_secret(setting):
+    """True for what is never told: passwords, and the PIN that opens the buttons."""
+    return setting[KIND] == "secret" or setting[KEY] == "lcd_pin"
 
 
 def names(setting):
@@ -192,6 +198,12 @@ def check(setting, value):
             " " <= char <= "~" and char not in "#+" for char in value)):
         raise Refused("mqtt_prefix is plain text without # and +, or / at an end", key)
     return value
+
+
+def is_order(value):
+    """True for different numbers of chargers, 0 to 7, in a list or tuple."""
+    return type(value) in (list, tuple) and all(
+        type(one) is int and one in range(8) and value.count(one) == 1 for one in value)
 
 
 def _is_timer(value):
@@ -275,9 +287,9 @@ class Settings:
             shown = value if type(value) is int and key != "lcd_pin" else 0  # anybody may read it
             self._record(reasons.SETTING, self._index(key), shown)
 
-    def untouched(self):
-        """True when every setting is as the factory left it."""
-        return all(self._values[setting[KEY]] == setting[DEFAULT] for setting in TABLE)
+    def untouched(self, besides=()):
+        """True when every setting is as the factory left it, but for the keys ``besides``."""
+        return all(self._values[one[KEY]] == one[DEFAULT] or one[KEY] in besides for one in TABLE)
 
     def erase(self):
         """Put back every setting's default and forget the states, but not the contactors' wear."""
@@ -355,6 +367,9 @@ class Settings:
             pair = document.get(key)
             if _is_pair(pair):
                 self.states[key] = tuple(pair)
+        order = document.get("order")
+        if is_order(order):
+            self.states["order"] = tuple(order)
         intervals = document.get("intervals")
         if type(intervals) is list and all(_is_pair(pair) for pair in intervals):
             self.states["intervals"] = tuple(tuple(pair) for pair in intervals)

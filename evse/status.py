@@ -28,37 +28,44 @@ class Status:
     contactor 1 commanded closed). ``access`` (0 off, 1 on, 2 pause), ``mode`` (Off, Normal, Smart,
     Solar or Pause), ``mode_id`` (REST's number of it), ``setting_mode_id`` (0 Normal, 1 Smart, 2
     Solar). ``error_id``, ``error_name``: as clients know them, 0 and "None" for none;
-    ``fault_name``: the same with our own faults, ``faults`` their bits. ``reason``:
-    why it charges or does not. ``grant_da`` (allotted), ``offered_da`` (by the
-    pilot now, 0 for none), ``override_da`` (set by hand, 0 for none), ``limit``, ``limit_name``
-    (what sets the current). ``mains_fresh``, ``mains_age_ms``, ``ev_age_ms`` (-1 without a
-    sample), ``mains_wh``, ``mains_out_wh`` (fed in), ``ev_w``, ``ev_wh`` (-1 when unknown).
-    ``temp`` (degrees C), ``pwm1024`` (duty as clients know it), ``pwm_override`` (the same as told
-    through a modem, -1 for none), ``uptime_s``, ``clock_s`` (0 while unknown), ``changes`` (moves
-    with each setting that changes).
+    ``fault_name``: the same with our own faults, ``faults`` their bits. ``reason``: why it charges
+    or does not, ``reason_since_s`` and ``reason_until_s`` (uptime, 0 for an unknown end).
+    ``grant_da`` (allotted), ``offered_da`` (by the pilot now, 0 for none), ``override_da`` (set by
+    hand, 0 for none), ``limit``, ``limit_name`` (what sets the current). ``mains_fresh``,
+    ``mains_age_ms``, ``ev_age_ms`` (-1 without a sample), ``mains_w`` (None when unknown),
+    ``mains_wh``, ``mains_out_wh`` (fed in), ``ev_w``, ``ev_wh`` (-1 when unknown). ``temp``
+    (degrees C), ``pwm1024`` (duty as clients know it), ``pwm_override`` (the same as told through
+    a modem, -1 for none), ``uptime_s``, ``clock_s`` (0 while unknown), ``changes`` (moves with
+    each setting that changes).
 
     ``timer_mode``, ``timer_start``, ``timer_stop`` (0 for none), ``timer_repeat``.
-    ``session_number``, ``session_wh``, ``session_solar_wh``,
-    ``session_s`` (charging), ``session_card``, ``session_estimated``: the last or running one.
-    ``rfid_status`` (0 to 7), ``rfid_last`` (hex), ``custom``, ``palette`` (0xRRGGBB of off,
-    normal, smart, solar, custom), ``c2_option`` (0 to 4), ``phases`` (0 as wired), ``c1_count``,
-    ``c2_count`` (closings), ``lock_state`` ("" without a lock), ``woke`` (step that woke the car,
-    -1).
+    ``session_number``, ``session_wh``, ``session_solar_wh``, ``session_s`` (charging),
+    ``session_card``, ``session_estimated``: the last or running one; ``session_w``,
+    ``session_solar_w`` (the part not bought): its power now. ``rfid_status`` (0 to 7),
+    ``rfid_last`` (hex), ``custom``, ``palette`` (0xRRGGBB of off, normal, smart, solar, custom),
+    ``c2_option`` (0 to 4), ``phases`` (0 as wired), ``c1_count``, ``c2_count`` (closings),
+    ``lock_state`` ("" without a lock), ``woke`` (step that woke the car, -1).
 
-    ``solar_left_s`` (until it stops for want of sun, 0 while it need not), ``battery_da`` (home
-    battery, charging positive; 0 without a valid value), ``battery_age_ms`` (-1 without),
-    ``battery_expired`` (one was told, but too long ago), ``circuit_limit_da`` (None while none is
-    in force), ``circuit_age_ms``, ``phases_wish`` (1 or 3, of the automatic), ``phases_used``
-    (bits of the mains phases the car is known to draw on, 0 unknown), ``relay_open`` (grid relay).
-    ``delay_s`` (until charging may begin after power returned), ``capacity_left_s`` (until it
-    stops for the capacity, 0 while it need not).
+    ``solar_left_s`` (until it stops for want of sun, 0 while it need not), ``solar_free_da`` (sum
+    of the phases the car could take without buying), ``solar_needs_da`` (what of it starts one;
+    both None while no car asks in Solar), ``battery_da`` (home battery, charging positive; 0
+    without a valid value), ``battery_age_ms`` (-1 without), ``battery_expired`` (one was told, but
+    too long ago), ``circuit_limit_da`` (None while none is in force), ``circuit_age_ms``,
+    ``phases_wish`` (1 or 3, of the automatic), ``phases_used`` (bits of the mains phases the car
+    is known to draw on, 0 unknown), ``relay_open`` (grid relay). ``delay_s`` (until charging may
+    begin after power returned), ``capacity_left_s`` (until it stops for the capacity, 0 while it
+    need not).
 
     ``backlight_s`` (s of light left), ``backlight`` (0 off to 255; -1 without a display). ``ip``
     (own address, "" without one). ``portal`` ((ssid, password, ip) while the set-up network is up,
     else None), ``portal_password`` (of that network, also while it is not up), ``network`` (an
     ``evse.net.wifi.Wifi``, None without a radio), ``update`` (percent of an update under way, else
-    None), ``wizard`` (nothing was ever set up, and there is no car).
-    ``storing``: somebody on the network is storing several settings; there is one at a time.
+    None), ``updated`` (what became of the last one: "" none, "ready", "returned" or a sentence),
+    ``root`` and ``slot`` (where evse.slots finds what it needs, which runs), ``trial_s`` (until an
+    update has proven itself, 0 without), ``wizard`` (nothing was ever set up; there is no car),
+    ``untouched`` (nothing but the network was ever set up), ``imported`` (what became of another
+    firmware's settings waits to be read). ``storing``: somebody on the network is storing several
+    settings; there is one at a time.
     """
 
     def __init__(self, core, version, board, serial):
@@ -69,20 +76,19 @@ class Status:
         # Set by the app that has them: functions giving one dict a slave, and the Sensorbox if
         # there is one; a Cycle, storage.
         self.bus_rows = self.box = tuple
-        self.cycle = None
-        self.storage = self.lock = None
-        self.directory = ""  # where the board keeps its files
-        self.ip = ""
+        self.cycle = self.storage = self.lock = None
+        self.ip = self.directory = ""  # the latter is where the board keeps its files
         self.ntp = {"problem": "", "synced_s": 0, "offset_s": 0, "failures": 0}  # of evse.net.ntp
         self.reset_cause = ""  # as the board says
         self.heaps = tuple  # the board's function, for memory beside Python's
         self.heap_low = gc.mem_free()  # the least that ``heap_free`` has seen
-        self.network = None  # evse.net.wifi's, where a board has one
-        self.web = None  # evse.net.web's server, for its counters
-        self.mqtt = None  # evse.net.mqtt's, while there is a link or somebody tries
-        self.portal = self.update = self.network = None
-        self.portal_password = ""
-        self.wizard = self.storing = False
+        # Of evse.net: wifi's where a board has one; the web server, for its counters; mqtt's while
+        # there is a link or somebody tries.
+        self.network = self.web = self.mqtt = None
+        self.portal = self.update = None
+        self.portal_password = self.updated = self.root = self.slot = ""
+        self.trial_s = 0
+        self.wizard = self.untouched = self.imported = self.storing = False
         self.refresh()
 
     def refresh(self):
@@ -123,6 +129,7 @@ class Status:
         self.error_name = faults.legacy_text(errors)
         self.fault_name = faults.name(errors)
         self.reason = charger.reason
+        self.reason_since_s, self.reason_until_s = core.waiting.since_s, core.waiting.until_s
         self.temp = core.temperature_dc // 10
         self.pwm1024 = (charger.duty + 32) * 1024 // FULL
         self.uptime_s = core.journal.uptime_s
@@ -135,6 +142,8 @@ class Status:
         self.session_wh = session.wh
         self.session_solar_wh = session.solar_wh
         self.session_s = session.charging_s
+        self.session_w, self.session_solar_w = (
+            (session.watts, session.solar_w) if charger.c1 else (0, 0))
         self.session_card = session.card
         self.session_estimated = session.estimated
         self.rfid_status = core.rfid_status
@@ -142,10 +151,8 @@ class Status:
         self.custom = core.custom
         self.palette = core.palette
         contactors = charger.contactors
-        self.c2_option = contactors.option
-        self.phases = contactors.phases
-        self.c1_count = contactors.c1_count
-        self.c2_count = contactors.c2_count
+        self.c2_option, self.phases = contactors.option, contactors.phases
+        self.c1_count, self.c2_count = contactors.c1_count, contactors.c2_count
         self.woke = charger.woke
         self.pwm_override = charger.pwm
         self.delay_s = core.delay_s
@@ -169,13 +176,16 @@ class Status:
         self.limit_name = reasons.text(self.limit)
         self.mains_fresh = readings.fresh(sources.MAINS, now)
         self.mains_age_ms = readings.age(sources.MAINS, now)
-        self.mains_wh = core.mains_wh
-        self.mains_out_wh = core.mains_out_wh
+        self.mains_w = core.mains_w if self.mains_fresh else None
+        self.mains_wh, self.mains_out_wh = core.mains_wh, core.mains_out_wh
         self.ev_age_ms = readings.age(sources.EV, now)
-        self.ev_w = core.ev_w
-        self.ev_wh = core.ev_wh
+        self.ev_w, self.ev_wh = core.ev_w, core.ev_wh
         member = core.member
         self.solar_left_s = member.sun_s if member else regulator.sun.left_s(0)
+        view = regulator.evses[0]
+        asks = view.mode == SOLAR and view.wants
+        self.solar_free_da = max(0, regulator.free_da[0]) if asks else None
+        self.solar_needs_da = regulator.sun.needs_da(0) if asks else None
         self.capacity_left_s = 0 if member else regulator.lowering.left_s(0, now)
         age = readings.age(sources.BATTERY, now)
         self.battery_age_ms = age
@@ -274,6 +284,10 @@ class Status:
         """Pairs (minute of the day, W) of the capacity tariff."""
         return self._core.settings.states["intervals"]
 
+    def order(self):
+        """Numbers of the chargers who come first where ``share_order`` is Node order."""
+        return self._core.settings.states["order"]
+
     def evse_rows(self):
         """Yield (number, mode, wants, charging, grant in dA, why, what limits it, lost) of each.
 
@@ -336,6 +350,10 @@ class Status:
     def table(self, name, *arguments):
         """Yield the sessions as lines; ``name`` and the rest are as in evse.sessions_csv."""
         return self.storage.table(self._core, name, *arguments)
+
+    def history(self, name, *arguments):
+        """Yield the history as text; ``name`` and the rest are as in evse.history_read."""
+        return self.storage.history(self._core, name, *arguments)
 
     def cards_csv(self):
         """Return a generator of the RFID cards, HEX or HEX,name each."""

@@ -175,6 +175,10 @@ class Board:
         """What started the board, in one word: power, hard, watchdog, deepsleep or soft."""
         raise NotImplementedError
 
+    def root(self):
+        """Directory of the slots a and b and of what ``boot.py`` chooses by."""
+        raise NotImplementedError
+
     def data_dir(self):
         """Directory of the settings and records that updates never touch."""
         raise NotImplementedError

@@ -365,6 +365,9 @@ class Esp32:
     def reset_cause(self):
         return ("power", "hard", "watchdog", "deepsleep", "soft")[machine.reset_cause() - 1]
 
+    def root(self):
+        return ""
+
     def data_dir(self):
         return "/data"
 
@@ -383,11 +386,8 @@ class Esp32:
         return None
 
     def power_returned(self):
-        """True unless this is a soft reset.
-
-        A crash of the chip and ``machine.reset()`` report the same cause, so a restart that was
-        asked for that way counts as unasked: it only costs the waiting time.
-        """
+        # A crash of the chip and machine.reset() report the same cause, so a restart that was
+        # asked for that way counts as unasked: it only costs the waiting time.
         return machine.reset_cause() != machine.SOFT_RESET
 
     def watchdog(self, timeout_ms):

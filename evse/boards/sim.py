@@ -238,6 +238,9 @@ class Sim:
         host, port = os.getenv("MICROEVSE_HTTP").rsplit(":", 1)
         return host, int(port)
 
+    def root(self):
+        return self.data_dir()
+
     def data_dir(self):
         return os.getenv("MICROEVSE_DATA")
 

@@ -50,7 +50,8 @@ class Offer:
     During a dip ``duty`` is lower than that of ``da``. ``unproven`` is True once a dip has failed
     to prove the diode within 1.5 s; the owner of the offer must then stop. ``pulsing`` is True
     during a pulse, which ends at the tick ``until``. The line is open until the first ``silence``.
-    ``resting`` is True while nothing may be offered yet: a car must see 3 s of steady +12 V first.
+    ``resting`` is True while nothing may be offered yet, until the tick ``rest_until``: a car must
+    see 3 s of steady +12 V first.
     """
 
     def __init__(self, pilot):
@@ -61,7 +62,7 @@ class Offer:
         self.pulsing = False
         self.until = 0
         self.resting = False
-        self._rest_until = 0
+        self.rest_until = 0
         self._pilot = pilot
         # Deadlines, each with a flag that says it is running: a stamp alone would come back to
         # life when the ticks wrap.
@@ -106,16 +107,16 @@ class Offer:
     def rest_for(self, ms, now):
         """Rest until at least ``ms`` from now; returns ms until that is over."""
         until = later(now, ms)
-        if not self.resting or ((until - self._rest_until) & _MASK) < _HALF:
+        if not self.resting or ((until - self.rest_until) & _MASK) < _HALF:
             self.resting = True
-            self._rest_until = until
-        return sooner(_IDLE_MS, now, self._rest_until)
+            self.rest_until = until
+        return sooner(_IDLE_MS, now, self.rest_until)
 
     def rest(self, now):
         """Let the rest run out; returns ms until it does."""
         if self.resting:
-            if ((now - self._rest_until) & _MASK) >= _HALF:
-                return sooner(_IDLE_MS, now, self._rest_until)
+            if ((now - self.rest_until) & _MASK) >= _HALF:
+                return sooner(_IDLE_MS, now, self.rest_until)
             self.resting = False
         return _IDLE_MS
 

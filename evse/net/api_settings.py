@@ -22,6 +22,7 @@ from evse.settings import (
     UNIT,
     Refused,
     check,
+    is_secret,
     names,
 )
 
@@ -32,11 +33,7 @@ _BLANK = const(32)
 _QUOTE, _COMMA, _ESCAPE = const(34), const(44), const(92)
 _LIST_END, _OPEN = const(93), const(123)
 _HEADER = ("microevse", "version", "board", "serial")
-
-
-def _secret(setting):
-    """True for what is never told: passwords, and the PIN that opens the buttons."""
-    return setting[KIND] == "secret" or setting[KEY] == "lcd_pin"
+_LISTS = ("intervals", "order")  # they have commands of their own
 
 
 # ---- reading ----
@@ -55,7 +52,7 @@ def _all(request, status):
         value = status.setting(setting[KEY])
         yield '%s"%s":{"kind":"%s","level":"%s","unit":"%s","label":"%s"' % (
             comma, setting[KEY], kind, setting[LEVEL], setting[UNIT], setting[LCD])
-        if _secret(setting):
+        if is_secret(setting):
             yield ',"set":%s' % quote(bool(value))
         else:
             yield ',"value":%s,"default":%s' % (quote(value), quote(setting[DEFAULT]))
@@ -72,7 +69,7 @@ def _all(request, status):
 
 def _values(status, comma="{", end="}"):
     for setting in TABLE:
-        if not _secret(setting):
+        if not is_secret(setting):
             yield '%s"%s":%s' % (comma, setting[KEY], quote(status.setting(setting[KEY])))
             comma = ","
     yield end
@@ -85,9 +82,9 @@ def get_backup(_request, status, _command):
 
 
 def _backup(status):
-    yield '{"microevse":%d,"version":%s,"board":%s,"serial":%d,"intervals":%s' % (
+    yield '{"microevse":%d,"version":%s,"board":%s,"serial":%d,"intervals":%s,"order":%s' % (
         _BACKUP, quote(status.version), quote(status.board), status.serial,
-        quote(status.intervals()))
+        quote(status.intervals()), quote(status.order()))
     yield from _values(status, ',"settings":{\n', "}}\n")
 
 
@@ -119,7 +116,7 @@ class _Storing(Reply):
         self._values = values
         self._chunks = chunks
         self._secrets = {}
-        self._intervals = None
+        self._lists = {}
         self._answer = None
         self._done = asyncio.Event()
 
@@ -189,18 +186,20 @@ class _Storing(Reply):
         status = self._status
         source = self._request.source
         command = self._command
-        before = status.intervals()
+        before = {"intervals": status.intervals(), "order": status.order()}
+        done = []
         try:
-            if self._intervals is not None:
-                command("intervals", self._intervals, source)
+            for key, value in self._lists.items():
+                command(key, value, source)
+                done.append(key)
             for _ in rare("many").store(self._values, status.setting, command, source):
                 await asyncio.sleep_ms(0)
             # Last, because nobody can tell what they were. They have been found to be right.
             for key, value in self._secrets.items():
                 command("set", (key, value), source)
         except Refused as exc:
-            if status.intervals() != before:
-                command("intervals", before, source)
+            for key in done:
+                command(key, before[key], source)
             return rare("net.api_write").refusal(exc)
         return Reply('{"ok":true}')
 
@@ -216,8 +215,8 @@ class _Storing(Reply):
             for key, value in pair.items():
                 if path == "settings":
                     self._values[key] = value
-                elif key == "intervals":
-                    self._intervals = value
+                elif key in _LISTS:
+                    self._lists[key] = value
                 elif key not in _HEADER:
                     raise ValueError("no backup has %s" % key)
         if not self._values:

@@ -38,10 +38,14 @@ def members(status, request):
         quote(status.version), quote(status.board), status.serial)
     yield ""
     yield '"uptime_s":%d' % status.uptime_s
-    yield ',"clock":{"s":%d,"local":%s},"heap":{"free":%d}' % (
+    yield ',"clock":{"s":%d,"local":%s},"heap":{"free":%d,"low":%d}' % (
         status.clock_s, quote(status.clock_s and status.local(status.clock_s) or ""),
-        status.heap_free())
+        status.heap_free(), status.heap_low)
+    yield ',"reset_cause":%s,"light_s":%d' % (quote(status.reset_cause), status.backlight_s)
     yield ',"cycle":%s' % quote(status.cycle_summary())
+    yield ""
+    yield '"untouched":%s,"imported":%s' % (
+        quote(bool(status.untouched)), quote(bool(status.imported)))
     yield ""
     yield '"state":{"id":%d,"name":%s},"mode":%s,"access":%d' % (
         status.state_id, quote(status.state_name), quote(status.mode), status.access)
@@ -62,7 +66,8 @@ def members(status, request):
         comma = ","
     yield "]"
     yield ""
-    yield '"reason":{"code":%d,"text":%s}' % (status.reason, quote(status.reason_text()))
+    yield '"reason":{"code":%d,"text":%s,"since_s":%d,"until_s":%d}' % (
+        status.reason, quote(status.reason_text()), status.reason_since_s, status.reason_until_s)
     yield ',"limit":{"code":%d,"text":%s}' % (status.limit, quote(status.limit_name))
     yield ',"grant_da":%d,"offered_da":%d,"override_da":%d,"min_da":%d,"max_da":%d' % (
         status.grant_da, status.offered_da, status.override_da,
@@ -70,8 +75,9 @@ def members(status, request):
     yield ""
     yield '"session":{"number":%d,"wh":%d,"solar_wh":%d,"charging_s":%d' % (
         status.session_number, status.session_wh, status.session_solar_wh, status.session_s)
-    yield ',"estimated":%s,"card":%s,"woke":%d}' % (
-        quote(bool(status.session_estimated)), quote(status.session_card), status.woke)
+    yield ',"estimated":%s,"card":%s,"woke":%d,"w":%d,"solar_w":%d}' % (
+        quote(bool(status.session_estimated)), quote(status.session_card), status.woke,
+        status.session_w, status.session_solar_w)
     yield ""
     yield '"timer":{"mode":%s,"start":%d,"stop":%d,"repeat":%d,"text":%s}' % (
         quote(status.timer_mode), status.timer_start, status.timer_stop, status.timer_repeat,
@@ -80,7 +86,9 @@ def members(status, request):
     yield '"reader":{"mode":%s,"code":%d,"text":%s,"last":%s}' % (
         quote(setting("rfid")), status.rfid_status, quote(rfid_text(status.rfid_status)),
         quote(status.rfid_last))
-    yield ',"lock":{"kind":%s,"state":%s}' % (quote(setting("lock")), quote(status.lock_state))
+    yield ',"lock":{"kind":%s,"state":%s,"keep":%s}' % (
+        quote(setting("lock")), quote(status.lock_state),
+        quote(setting("cable_lock") == "Enabled"))
     yield ',"contactors":{"contact_2":%s,"phases":%d,"c1_count":%d,"c2_count":%d}' % (
         quote(setting("contact_2")), status.phases, status.c1_count, status.c2_count)
     yield ""
@@ -88,6 +96,9 @@ def members(status, request):
         quote(setting("mains_met")), setting("mains") * 10,
         status.mains_da(0), status.mains_da(1), status.mains_da(2),
         quote(bool(status.mains_fresh)))
+    yield ',"w":%s,"wh":%d,"out_wh":%d,"solar_da":[%d,%d,%d]' % (
+        quote(status.mains_w), status.mains_wh, status.mains_out_wh,
+        status.solar_da(0), status.solar_da(1), status.solar_da(2))
     yield ',"age_ms":%d' % status.mains_age_ms
     yield "}"
     yield ""
@@ -99,6 +110,10 @@ def members(status, request):
     yield ""
     yield from _power(status, setting)
     yield from _around(status, setting)
+    car = status.ev_state()
+    if car:
+        yield '"ev_state":%s' % quote(car)
+        yield ""
     box = status.box()
     if box:
         yield from _box(box, installs)
@@ -106,9 +121,11 @@ def members(status, request):
 
 def _power(status, setting):
     """What else the current follows: sun, battery, capacity, circuit, phases, the others."""
-    yield '"solar":{"style":%s,"start":%d,"stop":%d,"import":%d,"left_s":%d}' % (
+    yield '"solar":{"style":%s,"start":%d,"stop":%d,"import":%d,"left_s":%d' % (
         quote(setting("solar_style")), setting("start"), setting("stop"), setting("import"),
         status.solar_left_s)
+    yield ',"free_da":%s,"needs_da":%s}' % (
+        quote(status.solar_free_da), quote(status.solar_needs_da))
     yield ""
     yield '"battery":{"da":%d,"expired":%s,"reserve":%d,"protect":%s' % (
         status.battery_da, quote(status.battery_expired),
@@ -120,7 +137,8 @@ def _power(status, setting):
     yield '"capacity":{"mode":%s,"amps":%d,"stop":%d,"limit_da":%s,"used_wh":%d' % (
         quote(setting("cap_mode")), setting("capacity"), setting("cap_stop"), quote(limit), used)
     yield ',"left_s":%d' % left
-    yield ',"budget_wh":%d,"peak_w":%d,"intervals":[' % (budget, peak)
+    yield ',"budget_wh":%d,"peak_w":%d,"stops_s":%d,"intervals":[' % (
+        budget, peak, status.capacity_left_s)
     comma = ""
     for minute, watts in status.intervals():
         yield "%s[%d,%d]" % (comma, minute, watts)
@@ -137,8 +155,8 @@ def _power(status, setting):
     yield '"phases":{"wish":%d,"in_force":%d,"used":%s}' % (
         status.phases_wish, status.phases,
         quote([phase + 1 for phase in range(3) if used & 1 << phase]))
-    yield ',"relay_open":%s,"share":%s,"evses":[' % (
-        quote(bool(status.relay_open)), quote(setting("pwr_share")))
+    yield ',"relay_open":%s,"share":%s,"order":%s,"evses":[' % (
+        quote(bool(status.relay_open)), quote(setting("pwr_share")), quote(list(status.order())))
     comma = ""
     for number, mode, wants, charging, grant_da, why, limit, lost in status.evse_rows():
         yield '%s{"number":%d,"mode":%s,"wants":%s,"charging":%s,"grant_da":%d' % (
@@ -151,6 +169,8 @@ def _power(status, setting):
 
 def _around(status, setting):
     """The board, the bus and the network."""
+    yield '"colours":%s' % quote(["#%06x" % rgb for rgb in status.palette])
+    yield ""
     kind, state, percent = status.doctor()
     yield '"temp_c":%d,"pwm1024":%d,"display":%s' % (
         status.temp, status.pwm1024, quote(bool(status.screen())))

@@ -6,8 +6,8 @@ from evse.net.reply import Reply, failure, trusted
 from evse.settings import Denied, Refused
 
 _COMMANDS = ("mode", "override", "set", "fault", "access", "swipe", "timer", "clock", "custom",
-             "colour", "phases", "cards", "pwm", "ev_state", "battery", "intervals", "reading",
-             "doctor", "backlight", "restart", "erase")
+             "colour", "phases", "cards", "pwm", "ev_state", "battery", "intervals", "order",
+             "reading", "doctor", "backlight", "restart", "erase")
 _TIMER = ("mode", "start", "stop", "repeat")
 _PRICES = ("start", "minutes", "prices")
 
@@ -59,7 +59,7 @@ def _shaped(name, value):
     elif name == "colour":
         if type(value) is not list or len(value) != 4:
             raise ValueError("value must be [name, red, green, blue]")
-    elif name in ("intervals", "reading"):
+    elif name in ("intervals", "order", "reading"):
         if type(value) is not list:
             raise ValueError("value must be a list")
     elif name == "cards":
@@ -176,6 +176,17 @@ def post_restart(request, _status, command):
     return _carry_out(request, command, "restart", True)
 
 
+def post_mqtt(request, status, _command):
+    """Connect to the broker anew, whatever the link is doing or waits for."""
+    if not trusted(request, status):
+        return failure(403, "the broker is tried at the charger or by the installer", "mqtt_host")
+    if not status.setting("mqtt_host"):
+        return failure(422, "no broker is set", "mqtt_host")
+    if status.mqtt:  # else it begins by itself in a moment
+        status.mqtt.retry()
+    return Reply('{"ok":true}')
+
+
 def delete_imported(request, status, _command):
     """It was seen: the page need not show it any more."""
     if not trusted(request, status):
@@ -187,4 +198,5 @@ def delete_imported(request, status, _command):
         os.remove(status.directory + "/imported.json")
     except OSError:
         return failure(404, "nothing was imported, or it was seen")
+    status.imported = False
     return Reply('{"ok":true}')

@@ -18,11 +18,15 @@ BRACKETS_MAX = const(64)
 COMMAS_MAX = const(300)
 COOKIE = const("evse")
 _READ = const(256)
+_PIECE = const(512)
 
 _METHOD_MAX = const(10)
 _READING = const(("GET", "HEAD"))
 # What is sent there may be LONG_MAX bytes, which are kept in pieces.
 _LONG = const(("/api/v1/restore", "/api/v1/cards"))
+# What is sent there may be far longer; it is read only by who asks for the next bytes of it.
+_STREAMED = const("/api/v1/update")
+_STREAM_MAX = const(1_000_000)
 _LOCAL_NAMES = ("localhost", "")
 
 
@@ -44,7 +48,7 @@ class Inlet:
     """One request of one connection. ``names`` are the host names this charger answers to.
 
     ``token`` is the one it came with, "" without. ``chunks`` is a list for the pieces of a body
-    that may be long, else None.
+    that may be long, else None. ``streamed``: the body is not read here but by ``piece``.
     """
 
     def __init__(self, stream, names):
@@ -56,6 +60,7 @@ class Inlet:
         self.length = 0
         self.token = ""
         self.chunks = None
+        self.streamed = False
 
     # ---- from the wire ----
 
@@ -82,9 +87,12 @@ class Inlet:
             if count > HEADERS_MAX:
                 raise Refusal(431, "more than %d headers" % HEADERS_MAX)
             _keep(headers, line)
-        if method not in _READING and target.partition("?")[0] in _LONG:
+        path = target.partition("?")[0]
+        self.streamed = method == "POST" and path == _STREAMED
+        if method not in _READING and path in _LONG or self.streamed:
             self.chunks = []
-        self.length = _length(headers, BODY_MAX if self.chunks is None else LONG_MAX)
+        self.length = _length(headers, BODY_MAX if self.chunks is None else
+                              _STREAM_MAX if self.streamed else LONG_MAX)
         _check_host(headers.get("host"), self._names)
         if method not in _READING:
             _check_origin(headers)
@@ -98,6 +106,8 @@ class Inlet:
 
     async def read_body(self):
         """Read the announced body; raises Gone when it never comes whole."""
+        if self.streamed:
+            return
         if self.chunks is None:
             while len(self._rest) < self.length:
                 await self._more()
@@ -112,6 +122,18 @@ class Inlet:
             left -= len(self.chunks[-1])
             self._rest = b""
         _check_parts(self.chunks)
+
+    async def piece(self):
+        """The next bytes of a streamed body, b"" after the last or when the peer has gone."""
+        if self.length and not self._rest:
+            try:
+                self._rest = await self._stream.read(_PIECE)
+            except OSError:
+                pass  # it has gone
+        data = self._rest[:self.length]
+        self._rest = b""
+        self.length -= len(data)
+        return data
 
     async def _line(self, status, error):
         while True:

@@ -41,10 +41,13 @@ ROUTES = const(
     "\n/api/v1/limits GET=api_status.get_limits"
     "\n/api/v1/events GET=api_events.get_events"
     "\n/api/v1/journal GET=api_read.get_journal"
+    "\n/api/v1/blackbox GET=blackbox.get"
     "\n/api/v1/doctor GET=api_read.get_doctor"
     "\n/api/v1/sessions GET=api_read.get_sessions"
     "\n/api/v1/sessions.csv GET=api_read.get_sessions_csv"
     "\n/api/v1/months.csv GET=api_read.get_months_csv"
+    "\n/api/v1/history GET=api_history.get_history"
+    "\n/api/v1/history.csv GET=api_history.get_history_csv"
     "\n/api/v1/cards GET=api_read.get_cards POST=api_write.post_cards"
     "\n/api/v1/cards.csv GET=api_read.get_cards_csv"
     "\n/api/v1/schedule GET=api_read.get_schedule"
@@ -57,6 +60,10 @@ ROUTES = const(
     "\n/api/v1/restore POST=api_settings.post_restore"
     "\n/api/v1/command POST=api_write.post_command"
     "\n/api/v1/restart POST=api_write.post_restart"
+    "\n/api/v1/mqtt POST=api_write.post_mqtt"
+    "\n/api/v1/update GET=api_update.get_update POST=api_update.post_update"
+    "\n/api/v1/update/start POST=api_update.post_start"
+    "\n/api/v1/update/key PUT=api_update.put_key DELETE=api_update.delete_key"
     "\n/api/v1/lcd GET=lcd.answer"
     "\n/api/v1/wifi GET=portal.show POST=portal.join"
     "\n/api/v1/wifi/scan POST=portal.scan"
@@ -79,8 +86,8 @@ class Routes:
 
     What answers finds in the request, beside what is Microdot's: ``source``, who asks ("portal" on
     the network for the set-up, "installer" with a token, else "REST"), ``token`` as it came, ""
-    without one, ``now`` (ticks), and ``chunks``, the pieces of a body that may be longer than
-    others, None for all others.
+    without one, ``now`` (ticks), ``chunks``, the pieces of a body that may be longer than
+    others, None for all others, and ``piece``, which reads the next bytes of an update.
     """
 
     def __init__(self, status, command, web_dir):
@@ -133,7 +140,7 @@ class Routes:
         portal = request.source == "portal"
         path = request.path
         wanted = "GET" if request.method == "HEAD" else request.method
-        file = "portal.html" if portal and path == "/" else page.find(path)
+        file = "portal.html" if portal and path == "/" else page.find(path, self._web_dir)
         if portal and (file or path.startswith(_API)):
             self.doors[0].network.touch()  # somebody is there
         at = ROUTES.find("\n%s " % path)

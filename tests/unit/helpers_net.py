@@ -45,6 +45,8 @@ class FakeStatus:
     board = "sim"
     serial = 4711
     uptime_s = 3661
+    reset_cause = "power"
+    heap_low = 41000
     state_id = 2
     state_name = "Charging"
     mode = "Smart"
@@ -58,11 +60,14 @@ class FakeStatus:
     reason = 16
     limit = 42
     limit_name = "mains"
+    reason_since_s = 3000
+    reason_until_s = 0
     grant_da = 137
     offered_da = 136
     override_da = 0
     mains_age_ms = 1500
     mains_fresh = True
+    mains_w = 6739
     mains_wh = 1234567
     mains_out_wh = 7654
     temp = 31
@@ -77,6 +82,8 @@ class FakeStatus:
     session_wh = 7654
     session_solar_wh = 1234
     session_s = 5400
+    session_w = 9123
+    session_solar_w = 2384
     session_card = "04A1B2C3D4E5F6"
     session_estimated = False
     rfid_status = 1
@@ -92,6 +99,9 @@ class FakeStatus:
     ev_age_ms = 800
     car = None
     solar_left_s = 540
+    solar_free_da = 21
+    solar_needs_da = 40
+    capacity_left_s = 0
     battery_da = 101
     battery_age_ms = 4200
     battery_expired = False
@@ -104,7 +114,7 @@ class FakeStatus:
     backlight = 180
     ip = "192.168.1.5"
     portal = None
-    storing = False
+    storing = untouched = imported = False
     portal_password = "f1r5tpw0"
     record = ""  # of the install password
     network = mqtt = stored_prices = None
@@ -210,6 +220,9 @@ class FakeStatus:
 
     def intervals(self):
         return (0, 6000), (420, 2500)
+
+    def order(self):
+        return 3, 0
 
     def evse_rows(self):
         yield 0, "Smart", True, True, 137, "charging", "mains", False

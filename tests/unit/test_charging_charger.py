@@ -777,15 +777,19 @@ def test_rcm_stays_until_somebody_clears_it():
     assert plug.charger.faults == faults.RCM_TRIPPED
 
 
-def test_start_delay_blocks_until_its_owner_clears_it():
-    plug = Plug()
-    plug.charger.faults = faults.BOOT_DELAY
-    plug.run(100, 0).run(20000, 1)
-    assert plug.charger.state == STATE_B1
-    assert plug.charger.reason == reasons.POWER_RETURN
-    plug.charger.faults = 0
-    plug.run(20)
-    assert plug.charger.state == STATE_B
+def test_start_delay_and_updates_block_until_their_owner_clears_them():
+    for fault, reason in ((faults.BOOT_DELAY, reasons.POWER_RETURN),
+                          (faults.UPDATE, reasons.UPDATING),
+                          (faults.UPDATE | faults.BOOT_DELAY, reasons.UPDATING),
+                          (faults.UPDATE | faults.TEMP_HIGH, reasons.FAULT)):
+        plug = Plug()
+        plug.charger.faults = fault
+        plug.run(100, 0).run(20000, 1)
+        assert plug.charger.state == STATE_B1
+        assert plug.charger.reason == reason
+        plug.charger.faults = 0
+        plug.run(20)
+        assert plug.charger.state == STATE_B
 
 
 def test_the_charger_opens_by_itself_without_a_guard():

@@ -34,6 +34,7 @@ INSTALL = (
     ("pwm", (-1, 0, 51, 1024)),
     ("ev_state", ({}, {"current_soc": 0}, {"current_soc": 20, "evccid": "x", "full_soc": 100})),
     ("custom", (True, False)),
+    ("order", ((), (3, 0), [7, 6, 5, 4, 3, 2, 1, 0])),
     ("colour", (("off", 0, 0, 0), ["custom", 255, 255, 255])),
     ("swipe", (ANNA, "a1b2c3d4e5f6")),
     ("cards", (("add", ANNA), ["add", BERT, "Bert"], ("remove", BERT), ("load", [ANNA + ",Anna"]),
@@ -59,6 +60,7 @@ WRONG = (
     ("intervals", (None, 5, "x", {}, (5,), ((0, 100), (0, 200)), ((60, 100), (0, 100)),
                    ((1440, 100),), ((-1, 100),), ((0, -1),), ((0, 32_001),), ((0, 1, 2),),
                    ((0, "x"),), ((True, 5),), tuple((n, 5) for n in range(25)))),
+    ("order", (None, 5, "0", {}, (8,), (-1,), (1, 1), (True,), ("1",), (1.0,), tuple(range(9)))),
     ("timer", ("", 0, (), ("Normal", NOON_S + 99), ("Off", NOON_S + 99, 0, 0),
                ("Pause", NOON_S + 99, 0, 0),
                ("Turbo", NOON_S + 99, 0, 0), ("Normal", "soon", 0, 0),
@@ -505,6 +507,24 @@ def test_a_reset_is_refused_while_a_residual_current_is_there():
 
 
 # ---- the board ----
+
+
+def test_nothing_charges_while_an_update_is_written():
+    one = Bench(ALL)
+    for wrong in (True, None, "", "end", 1):
+        assert refused(one, "update", wrong, "LCD").field == "update"
+    one.settings.set("trust_lan", "Disabled")
+    for source in REMOTE:
+        assert refused(one, "update", "begin", source).field == "update"
+    assert not one.core.charger.faults & faults.UPDATE
+    for end in ("written", "failed"):
+        one.command("update", "begin", "installer")
+        assert one.core.charger.faults & faults.BLOCKING == faults.UPDATE
+        one.command("update", end, "update")  # whatever has become of the rights meanwhile
+        assert not one.core.charger.faults & faults.UPDATE
+    one.core.charger.c1 = True
+    assert "charges" in refused(one, "update", "begin", "installer").reason
+    assert not one.core.charger.faults & faults.UPDATE
 
 
 def test_a_restart_is_the_installers_and_is_only_noted():

@@ -30,14 +30,19 @@ def test_status_says_all_the_page_needs():
     assert document["charging"] is True
     assert document["error"] == {"id": 0, "text": "None"}
     assert document["fault"] == "Pilot Fault"
-    assert document["reason"] == {"code": 16, "text": "charging"}
+    assert document["reason"] == {"code": 16, "text": "charging", "since_s": 3000,
+                                  "until_s": 0}
     assert document["limit"] == {"code": 42, "text": "mains"}
     assert (document["grant_da"], document["offered_da"], document["override_da"]) == (137, 136, 0)
     assert (document["min_da"], document["max_da"]) == (60, 160)
     assert document["mains"] == {"meter": "Eastron3P", "limit_da": 250, "da": [55, -12, 250],
-                                 "age_ms": 1500, "fresh": True}
+                                 "age_ms": 1500, "fresh": True, "w": 6739, "wh": 1234567,
+                                 "out_wh": 7654, "solar_da": [20, -45, 217]}
+    assert (document["session"]["w"], document["session"]["solar_w"]) == (9123, 2384)
     assert (document["temp_c"], document["pwm1024"]) == (31, 233)
-    assert document["heap"] == {"free": 60000}
+    assert document["heap"] == {"free": 60000, "low": 41000}
+    assert (document["reset_cause"], document["light_s"]) == ("power", 97)
+    assert "ev_state" not in document
     assert document["display"] is False
     status = FakeStatus()
     status.display = FakePanel()
@@ -45,6 +50,12 @@ def test_status_says_all_the_page_needs():
     assert document["cycle"] == {"count": 1000, "late": 3, "worst_ms": 24}
     assert [row["name"] for row in document["bus"]] == ["mains", "ev"]
     assert document["doctor"] == {"kind": "bus", "state": "running", "percent": 37}
+
+
+def test_status_tells_what_the_car_said_through_a_modem():
+    status = FakeStatus()
+    status.car = {"evccid": "AABBCC", "full_soc": 80}
+    assert get("/api/v1/status", status=status).json["ev_state"] == status.car
 
 
 def test_status_without_bus_and_cycle_is_still_json():
@@ -59,17 +70,20 @@ def test_status_without_bus_and_cycle_is_still_json():
 def test_status_says_what_the_current_follows():
     document = get("/api/v1/status").json
     assert document["solar"] == {"style": "greedy", "start": 5, "stop": 11, "import": 2,
-                                 "left_s": 540}
+                                 "left_s": 540, "free_da": 21, "needs_da": 40}
     assert document["battery"] == {"da": 101, "age_ms": 4200, "expired": False, "reserve": 7,
                                    "protect": True}
     assert document["capacity"] == {
         "mode": "Flanders", "amps": 40, "stop": 3, "limit_da": 330, "used_wh": 400,
-        "budget_wh": 625, "left_s": 123, "peak_w": 2750, "intervals": [[0, 6000], [420, 2500]]}
+        "budget_wh": 625, "left_s": 123, "peak_w": 2750, "stops_s": 0,
+        "intervals": [[0, 6000], [420, 2500]]}
     assert document["circuit"] == {"meter": "Chint 3P", "limit_da": 200, "da": [160, 161, 162],
                                    "age_ms": 900}
     assert document["phases"] == {"wish": 1, "in_force": 3, "used": []}
     assert document["relay_open"] is False
     assert document["share"] == "Master"
+    assert document["colours"] == ["#010203", "#00ff00", "#00fe01", "#ffaa00", "#0000ff"]
+    assert document["order"] == [3, 0]
     assert document["evses"] == [
         {"number": 0, "mode": "Smart", "wants": True, "charging": True, "grant_da": 137,
          "reason": "charging", "limit": "mains", "lost": False},
@@ -81,13 +95,16 @@ def test_limits_that_are_not_in_force():
     status = FakeStatus()
     status.capacity = lambda: (None, 0, 0, 0, 0)
     status.intervals = tuple
-    status.circuit_limit_da = None
+    status.circuit_limit_da = status.mains_w = None
+    status.solar_free_da = status.solar_needs_da = None
     status.phases_used = 5
     status.battery_expired = True
     document = get("/api/v1/status", status=status).json
     assert document["capacity"]["limit_da"] is None
     assert document["capacity"]["intervals"] == []
     assert document["circuit"]["limit_da"] is None
+    assert document["mains"]["w"] is None
+    assert document["solar"]["free_da"] is document["solar"]["needs_da"] is None
     assert document["phases"]["used"] == [1, 3]
     assert document["battery"]["expired"] is True
 
@@ -224,13 +241,13 @@ def test_status_says_all_about_the_plug():
         {"name": "RCM Tripped", "stops": "at once", "clears": "by reset"}]
     assert document["session"] == {
         "number": 12, "wh": 7654, "solar_wh": 1234, "charging_s": 5400, "estimated": False,
-        "card": "04A1B2C3D4E5F6", "woke": 2}
+        "card": "04A1B2C3D4E5F6", "woke": 2, "w": 9123, "solar_w": 2384}
     assert document["timer"] == {
         "mode": "Smart", "start": CLOCK_S + 3600, "stop": CLOCK_S + 7200, "repeat": 1,
         "text": "starts tomorrow 07:30 daily"}
     assert document["reader"] == {"mode": "EnableOne", "code": 1, "text": "Present",
                                   "last": "04A1B2C3D4E5F6"}
-    assert document["lock"] == {"kind": "Motor", "state": "locked"}
+    assert document["lock"] == {"kind": "Motor", "state": "locked", "keep": True}
     assert document["contactors"] == {"contact_2": "Auto", "phases": 3, "c1_count": 1001,
                                       "c2_count": 17}
     assert document["ev_meter"] == {"meter": "ABB", "da": [130, 131, 132], "w": 9123,
@@ -267,6 +284,7 @@ def test_commands_of_the_plug_reach_the_core():
         ("battery", -71, -71),
         ("intervals", [[0, 6000], [420, 2500]], ([0, 6000], [420, 2500])),
         ("intervals", [], ()),
+        ("order", [3, 0], (3, 0)),
         ("reading", ["circuit", 10, 20, 30], ("circuit", 10, 20, 30)),
     ):
         core = FakeCommand()

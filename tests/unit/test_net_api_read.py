@@ -179,9 +179,35 @@ def test_a_restart():
     assert core.calls == [("restart", True, "REST")]
 
 
+class Link:
+    """A link to a broker that counts what it is told."""
+
+    state = "waiting"
+    problem = ""
+    tries = 0
+
+    def retry(self):
+        self.tries += 1
+
+
+def test_the_broker_is_tried_when_somebody_wants_to_know():
+    status = trusting()
+    answer = request("POST", "/api/v1/mqtt", status=status)
+    assert answer.status == 422 and answer.json["field"] == "mqtt_host"
+    status.values["mqtt_host"] = "broker"
+    assert request("POST", "/api/v1/mqtt", status=status).status == 200  # it is about to begin
+    status.mqtt = Link()
+    assert request("POST", "/api/v1/mqtt", status=status).status == 200
+    assert status.mqtt.tries == 1
+    status.values["trust_lan"] = "Disabled"
+    assert request("POST", "/api/v1/mqtt", status=status).status == 403
+    assert status.mqtt.tries == 1
+
+
 def test_what_was_imported_is_shown_until_it_is_put_away():
     status = trusting()
     status.directory = "."
+    status.imported = True
     assert get("/api/v1/imported", status=status).status == 404
     with open("./imported.json", "w") as file:
         file.write('{"version":1}')
@@ -193,8 +219,10 @@ def test_what_was_imported_is_shown_until_it_is_put_away():
         assert request("DELETE", "/api/v1/imported", status=status).status == 403
         status.values["trust_lan"] = "Enabled"
         assert get("/api/v1/imported", status=status).status == 200
+        assert get("/api/v1/status", status=status).json["imported"] is True
         status.charging = False
         assert request("DELETE", "/api/v1/imported", status=status).status == 200
+        assert get("/api/v1/status", status=status).json["imported"] is False
         assert get("/api/v1/imported", status=status).status == 404
         assert request("DELETE", "/api/v1/imported", status=status).status == 404
     finally:

@@ -176,6 +176,7 @@ def test_a_backup_puts_all_back():
     one = bench(mains_met="API", mode="Solar", min=16, max=32, tz="UTC0", mains_host="p1.local",
                 wifi_ssid='a "b" \\" {c}, [d]: é\\', capacity=40)
     one.command("intervals", [[0, 6000], [420, 2500]])
+    one.command("order", [3, 0])
     answer = ask(one, "GET", "backup")
     assert answer.headers["content-disposition"] == 'attachment; filename="microevse-1.json"'
     assert answer.json["settings"]["min"] == 16
@@ -188,17 +189,21 @@ def test_a_backup_puts_all_back():
     before.pop("mqtt_password")
     assert after == before
     assert other.status.intervals() == ((0, 6000), (420, 2500))
+    assert other.status.order() == (3, 0)
 
 
 def test_a_backup_that_does_not_fit_changes_nothing():
     one = bench()
     one.command("intervals", [[0, 100]])
+    one.command("order", [2])
     before = values_of(one)
     for document, status in (
             ({"settings": {"mains": 40, "max": 500}}, 422),
             ({"settings": {"mains": 40, "colour": 1}}, 422),
             ({"settings": {"mains": 40, "mode": "Smart"}, "intervals": [[0, 1]]}, 422),
             ({"settings": {"mains": 40}, "intervals": [[5, 1], [4, 1]]}, 422),
+            ({"settings": {"mains": 40}, "intervals": [[0, 1]], "order": [9]}, 422),
+            ({"settings": {"mains": 40, "mode": "Smart"}, "order": [1]}, 422),
             ({"settings": {"mains": 40}, "cards": []}, 400),
             ({"settings": []}, 400), ({"settings": {}}, 400), ({}, 400)):
         answer = ask(one, "POST", "restore", document)
@@ -206,6 +211,7 @@ def test_a_backup_that_does_not_fit_changes_nothing():
         assert answer.json["error"]
         assert values_of(one) == before, document
         assert one.status.intervals() == ((0, 100),), document
+        assert one.status.order() == (2,), document
 
 
 def test_what_is_no_backup():

@@ -147,6 +147,19 @@ def test_the_password_is_kept_and_forgotten_with_all_the_rest():
         assert again.states["auth"] == "", wrong
 
 
+def test_the_order_of_the_chargers_is_kept_and_nonsense_is_none():
+    settings = Settings(_fresh().record, PATH)
+    settings.remember("order", (3, 0))
+    settings.save()
+    again = Settings(Journal().record, PATH)
+    assert again.states["order"] == (3, 0)
+    for wrong in (None, 5, "30", [8], [1, 1], [-1], [True], [[0]], {"0": 1}):
+        again.load({"order": wrong})
+        assert again.states["order"] == (3, 0), wrong
+    again.load({"order": []})
+    assert again.states["order"] == ()
+
+
 def test_a_cut_between_the_renames_keeps_the_newest_generation():
     settings = Settings(_fresh().record, PATH)
     settings.set("mains", 30)
@@ -212,3 +225,7 @@ def test_what_nobody_has_set_is_as_the_factory_left_it():
     assert not one.untouched()
     one.set("max", 13)
     assert one.untouched()
+    one.set("wifi_ssid", "home")
+    assert one.untouched(("wifi_ssid",)) and not one.untouched()
+    one.set("max", 16)
+    assert not one.untouched(("wifi_ssid",))
