@@ -9,22 +9,34 @@ import gzip
 import hashlib
 import json
 import platform
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import zopfli.gzip
+
+import bundle
 import inline
 import rom
 import shorten
+import signing
 import texts as panel
 import trim
+import webtexts
+
+try:
+    import minify
+except ImportError:  # there is none for every machine
+    minify = None
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 VERSION = "v4.0.0"
 BOARDS = ("smartevse_v3", "devkit")
 SLOT = "a"
+NOTES_MAX = 2000
 # /main.py: what cannot even start is tried again, the outputs being safe since boot.py.
 START = """import sys
 import time
@@ -57,6 +69,10 @@ SERVICES = ("evse/net/", "evse/bus/", "evse/boards/")
 ASSERTS = ("umqtt/simple",)
 # Constants of umodbus that our own modules use.
 CONSTANTS = {"CRC16_TABLE", "ERROR_BIAS"}
+# Kinds of the page's files that get smaller. What goes without the minifier, too: lines of comment
+# in a script or style sheet, and how far a line stands in.
+_SQUEEZED = {"js": "application/javascript", "css": "text/css", "html": "text/html"}
+_SPARED = re.compile(rb"^[ \t]+|^[ \t]*//.*\n|^\n", re.MULTILINE)
 _ESP32 = ("sampling", "sampler_esp32", "card_reader", "log_esp32", "radio_esp32", "esp32")
 BOARD_MODULES = {
     "sim": ("sampling", "synth", "log_sim", "sim_radio", "sim"),
@@ -206,22 +222,77 @@ def build(board):
             write(keep(slot / source.relative_to(ROOT)), source.read_bytes())
     for language in panel.languages():
         write(keep(slot / "evse" / "panel" / ("texts." + language)), panel.pack(language))
-    for source in sorted((ROOT / "web").iterdir()):
-        target = keep(slot / "web" / (source.name + ".gz"))
-        write(target, gzip.compress(source.read_bytes(), 9, mtime=0))
-    manifest = {"board": board, "version": VERSION, "files": {
-        path.relative_to(slot).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(wanted)}}
-    write(keep(slot / "manifest.json"), json.dumps(manifest, sort_keys=True).encode())
+    for name, data in page():
+        packed = keep(slot / "web" / (name + ".gz"))
+        if not packed.exists() or gzip.decompress(packed.read_bytes()) != data:
+            write(packed, zopfli.gzip.compress(data))
+    write(keep(slot / "notes.txt"), notes(VERSION).encode())
+    try:
+        write(keep(slot / "update.key"), signing.trusted().encode())
+    except signing.Problem as problem:
+        raise Problem(str(problem)) from None
+    listed = manifest(slot, board, VERSION, wanted)
+    write(keep(slot / "manifest.json"), listed)
     for path in sorted(slot.rglob("*"), reverse=True):
         if path.is_file() and path not in wanted:
-            path.unlink()
+            path.unlink(missing_ok=True)  # another build may see it, too
         elif path.is_dir() and not any(path.iterdir()):
             path.rmdir()  # MicroPython would take it for the module of that name
     write(out / "boot.py", (ROOT / "boot.py").read_bytes())
     write(out / "main.py", START.encode())
     write(out / "slot", SLOT.encode())
     return out
+
+
+def manifest(slot, board, version, paths):
+    """What the slot says of itself: JSON with a line for each file, its bytes and SHA-256.
+
+    The list of modules comes first: by it a charger knows which files it need not write.
+    """
+    lines = []
+    for name in sorted((path.relative_to(slot).as_posix() for path in paths),
+                       key=lambda name: (name != "modules", name)):
+        data = (slot / name).read_bytes()
+        lines.append("%s:%s" % (json.dumps(name), json.dumps(
+            [len(data), hashlib.sha256(data).hexdigest()], separators=(",", ":"))))
+    return ('{"board":"%s","version":"%s","files":{\n%s\n}}\n'
+            % (board, version, ",\n".join(lines))).encode()
+
+
+def notes(version):
+    """What is new in ``version``, out of docs/changelog.md."""
+    for section in (ROOT / "docs" / "changelog.md").read_text().split("\n## ")[1:]:
+        title, _, text = section.partition("\n")
+        if title == version:
+            text = text.strip() + "\n"
+            if len(text.encode()) > NOTES_MAX:
+                raise Problem("the notes of %s are longer than %d bytes" % (version, NOTES_MAX))
+            return text
+    raise Problem("docs/changelog.md has no section %s" % version)
+
+
+def page():
+    """(name, bytes) of each of the page's files, as they are sent but for the packing."""
+    files = [(path.name, path.read_bytes()) for path in (ROOT / "web").iterdir()
+             if path.is_file() and path.suffix != ".js"]
+    words = webtexts.read_page()
+    portal = (ROOT / "web" / "portal.js").read_text(encoding="utf-8")
+    scripts = bundle.bundled({**words.scripts, "portal": portal})
+    files += [(name + ".js", text.encode()) for name, text in scripts.items()]
+    for language in panel.languages():
+        files.append((language + ".json", webtexts.pack(language, words)))
+        files.append(("wiring-%s.txt" % language, webtexts.wiring(language)))
+    return [(name, _squeezed(name, data)) for name, data in sorted(files)]
+
+
+def _squeezed(name, data):
+    """What the browser makes the same of: shorter where the minifier can be had."""
+    kind = _SQUEEZED.get(name.rpartition(".")[2])
+    if not kind:
+        return data
+    if minify:
+        return minify.string(kind, data.decode()).encode()
+    return _SPARED.sub(b"", data) if kind != "text/html" else data
 
 
 def main():
@@ -232,7 +303,7 @@ def main():
     arguments = parser.parse_args()
     try:
         out = build("sim" if arguments.what == "sim" else arguments.board)
-    except (Problem, panel.Problem) as problem:
+    except (Problem, bundle.Problem, panel.Problem, webtexts.Problem) as problem:
         sys.exit(str(problem))
     print(out.relative_to(ROOT))
 

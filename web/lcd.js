@@ -1,32 +1,23 @@
-"use strict";
+// The view of the charger's display, and its three buttons for whoever may press them from here.
 
-// The charger's display, and its three buttons for whoever may press them from here.
-// The helpers are in app.js.
+import { ask, el, inLine, row, said, sentence, setText, sleep, t } from "./core.js";
 
-const LCD_MS = 1000;
-const LCD_BUSY_MS = 330; // while somebody works the buttons
-const LCD_BUSY_FOR_MS = 10000;
-const LCD_AGAIN_MS = 1500; // a button held is told again: the charger lets go of it after 4 s
-const LCD_LEAST_MS = 100; // shorter presses it might not notice
-const LCD_KEYS = { ArrowLeft: "left", ArrowRight: "right", Enter: "middle", " ": "middle" };
-const LCD_NOTES = {
-  open: "Hold o for 2 s for the menu. With the focus on the display, the keys ←, Enter and → are the buttons.",
-  pin: "The buttons can be pressed from here by whoever knows the LCD PIN.",
-  locked: "The buttons are locked, here and at the charger.",
-  closed: "The buttons are pressed at the charger. To do it from here, the installer sets an LCD PIN or “trust this LAN”.",
+const ASK_MS = 1000;
+const BUSY_MS = 330; // while somebody works the buttons
+const BUSY_FOR_MS = 10000;
+const AGAIN_MS = 1500; // a button held is told again: the charger lets go of it after 4 s
+const BUTTONS = { left: ["Left", "<"], middle: ["Middle", "o"], right: ["Right", ">"] };
+const KEYS = { ArrowLeft: "left", ArrowRight: "right", Enter: "middle", " ": "middle" };
+const NOTES = {
+  open: t("Hold o for 2 s for the menu. With the focus on the display, the keys ←, Enter and → are the buttons."),
+  pin: t("The buttons can be pressed from here by whoever knows the LCD PIN."),
+  locked: t("The buttons are locked, here and at the charger."),
+  closed: t("The buttons are pressed at the charger. To do it from here, log in, or set an LCD PIN."),
+  none: t("This charger has no display."),
 };
 
-const lcdPicture = new Uint8Array(1024);
-const lcdHeld = new Map(); // by name: what tells the charger again and again
-let lcdFrame = -1;
-let lcdTimer = 0;
-let lcdAsking = false;
-let lcdVisible = false;
-let lcdPressedAt = -LCD_BUSY_FOR_MS;
-let lcdButtons = ""; // open, pin, locked or closed; empty before the first answer
-
 // Storage may be forbidden; then the PIN is asked for again.
-function lcdPin(pin) {
+function remembered(pin) {
   try {
     if (pin === undefined) return sessionStorage.getItem("lcd-pin");
     if (pin) sessionStorage.setItem("lcd-pin", pin);
@@ -37,187 +28,199 @@ function lcdPin(pin) {
   return null;
 }
 
-function lcdDraw() {
-  const canvas = byId("lcd-canvas");
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(128, 64);
-  const [red, green, blue] = getComputedStyle(canvas).color.match(/\d+/g).map(Number);
-  for (let at = 0; at < 8192; at += 1) {
-    const [x, y] = [at & 127, at >> 7];
-    const on = (lcdPicture[(y >> 3) * 128 + x] >> (y & 7)) & 1;
-    image.data.set([red, green, blue, on * 255], at * 4);
+class Display {
+  constructor(place) {
+    this.picture = new Uint8Array(1024);
+    this.held = new Map(); // by name: since when, when that was sent, what tells it again and again
+    this.frame = -1;
+    this.allowed = ""; // open, pin, locked or closed; empty before the first answer
+    this.pressedAt = -BUSY_FOR_MS;
+    this.timer = 0;
+    this.asking = false;
+    this.over = false;
+    this.canvas = el("canvas", { id: "lcd-canvas", width: 128, height: 64, tabIndex: 0, role: "img", "aria-label": t("What is on the charger's display") });
+    this.buttons = Object.entries(BUTTONS).map(([name, [label, sign]]) => this.button(name, t(label), sign));
+    this.note = el("p", { id: "lcd-note", role: "status" });
+    this.secret = el("p", { id: "lcd-secret", hidden: true }, t("A password is on the display. It is read at the charger."));
+    this.pin = el("input", { id: "lcd-pin", type: "password", inputMode: "numeric", pattern: "[0-9]{1,4}", maxLength: 4, title: t("up to 4 digits"), autocomplete: "off", required: true });
+    this.form = el("form", { id: "lcd-form", hidden: true, onsubmit: (event) => this.submit(event) },
+      row(t("LCD PIN"), this.pin), el("button", {}, t("Unlock the buttons")));
+    const panel = el("div", { id: "lcd-panel", role: "group", "aria-label": t("Display"), onkeydown: (event) => this.key(event, true), onkeyup: (event) => this.key(event, false), onfocusout: () => this.releaseAll() },
+      this.canvas, el("div", { id: "lcd-buttons" }, this.buttons));
+    place.append(el("section", { class: "card broad" }, el("h2", {}, t("Display")),
+      el("div", { id: "lcd-open" }, panel, el("div", { id: "lcd-side" }, this.secret, this.note, this.form))));
   }
-  context.putImageData(image, 0, 0);
-}
 
-async function lcdSend() {
-  const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), PATIENCE_MS);
-  try {
-    const answer = await fetch(`/api/v1/lcd?since=${lcdFrame}`, { signal: abort.signal, cache: "no-store" });
-    return { status: answer.status, headers: answer.headers, body: new Uint8Array(await answer.arrayBuffer()) };
-  } catch {
-    return null;
-  } finally {
-    clearTimeout(timer);
+  button(name, label, sign) {
+    const release = () => this.release(name);
+    return el("button", {
+      type: "button", disabled: true, "aria-label": label, "aria-pressed": "false", "data-key": name,
+      onpointerdown: (event) => {
+        if (event.button) return;
+        event.target.setPointerCapture(event.pointerId);
+        this.press(name);
+      },
+      onpointerup: release, onpointercancel: release, onlostpointercapture: release,
+      oncontextmenu: (event) => event.preventDefault(),
+    }, sign);
   }
-}
 
-function lcdTake({ status, headers, body }) {
-  const buttons = headers.get("X-Buttons");
-  if (status === 200) {
-    const pages = Number(headers.get("X-Pages"));
-    let at = 0;
-    for (let page = 0; page < 8; page += 1) {
-      if ((pages >> page) & 1) {
-        lcdPicture.set(body.subarray(at, at + 128), page * 128);
-        at += 128;
-      }
+  draw() {
+    const context = this.canvas.getContext("2d");
+    const image = context.createImageData(128, 64);
+    const ink = getComputedStyle(this.canvas).color.match(/\d+/g).slice(0, 3).map(Number);
+    for (let at = 0; at < 8192; at += 1) {
+      const [x, y] = [at & 127, at >> 7];
+      image.data.set([...ink, ((this.picture[(y >> 3) * 128 + x] >> (y & 7)) & 1) * 255], at * 4);
     }
-    lcdDraw();
-  } else if (status === 403) {
-    lcdPicture.fill(0);
-    lcdDraw();
+    context.putImageData(image, 0, 0);
   }
-  byId("lcd-secret").hidden = status !== 403;
-  lcdFrame = status === 200 || status === 204 ? Number(headers.get("X-Frame")) : -1;
-  if (buttons) lcdAllow(buttons);
-}
 
-function lcdAllow(buttons) {
-  const before = lcdButtons;
-  if (buttons === before) return;
-  lcdButtons = buttons;
-  if (buttons !== "open") lcdReleaseAll();
-  setText("lcd-note", LCD_NOTES[buttons]);
-  byId("lcd-form").hidden = buttons !== "pin";
-  for (const button of byId("lcd-buttons").children) button.disabled = buttons !== "open";
-  if (buttons === "pin" && lcdPin()) lcdUnlock(lcdPin());
-}
-
-async function lcdUnlock(pin) {
-  const answer = await ask("/lcd-verify-password", {
-    method: "POST",
-    headers: { "Content-Type": "application/x-www-form-urlencoded" },
-    body: `password=${encodeURIComponent(pin)}`,
-  });
-  if (!answer?.ok) {
-    setText("lcd-note", "The charger did not answer. Try again.");
-    return;
+  async poll() {
+    clearTimeout(this.timer);
+    if (this.asking || this.over || document.hidden) return;
+    this.asking = true;
+    const answer = await ask(`/api/v1/lcd?since=${this.frame}`, { raw: true });
+    this.asking = false;
+    if (this.over) return;
+    if (answer) this.take(answer);
+    const busy = this.held.size || Date.now() - this.pressedAt < BUSY_FOR_MS;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.poll(), busy ? BUSY_MS : ASK_MS);
   }
-  const { success, wait_s: wait, error } = answer.document;
-  lcdPin(success ? pin : "");
-  if (success) byId("lcd-form").reset();
-  else setText("lcd-note", wait ? `Too many wrong PINs. Wait ${wait} s.` : sentence(error || "this is not the LCD PIN"));
-  lcdPoll();
-}
 
-async function lcdPoll() {
-  clearTimeout(lcdTimer);
-  if (lcdAsking || !lcdVisible || document.hidden) return;
-  lcdAsking = true;
-  try {
-    line = line.then(lcdSend);
-    const answer = await line;
-    if (answer) lcdTake(answer);
-  } finally {
-    lcdAsking = false;
-    const busy = lcdHeld.size || Date.now() - lcdPressedAt < LCD_BUSY_FOR_MS;
-    lcdTimer = setTimeout(lcdPoll, busy ? LCD_BUSY_MS : LCD_MS);
+  take({ status, headers, document: body }) {
+    if (status === 200) {
+      const pages = Number(headers.get("X-Pages"));
+      let at = 0;
+      for (let page = 0; page < 8; page += 1) {
+        if ((pages >> page) & 1) {
+          this.picture.set(body.subarray(at, at + 128), page * 128);
+          at += 128;
+        }
+      }
+      this.draw();
+    } else if (status === 403) {
+      this.picture.fill(0);
+      this.draw();
+    }
+    this.secret.hidden = status !== 403;
+    this.frame = status === 200 || status === 204 ? Number(headers.get("X-Frame")) : -1;
+    this.allow(status === 404 ? "none" : headers.get("X-Buttons"));
+  }
+
+  allow(allowed) {
+    if (!allowed || allowed === this.allowed) return;
+    this.allowed = allowed;
+    if (allowed !== "open") this.releaseAll();
+    setText(this.note, NOTES[allowed]);
+    this.form.hidden = allowed !== "pin";
+    for (const button of this.buttons) button.disabled = allowed !== "open";
+    if (allowed === "pin" && remembered()) this.unlock(remembered());
+  }
+
+  submit(event) {
+    event.preventDefault();
+    this.unlock(this.pin.value);
+  }
+
+  async unlock(pin) {
+    const answer = await ask("/lcd-verify-password", {
+      method: "POST",
+      headers: { "Content-Type": "application/x-www-form-urlencoded" },
+      body: `password=${encodeURIComponent(pin)}`,
+    });
+    if (!answer?.ok) {
+      setText(this.note, t("The charger did not answer. Try again."));
+      return;
+    }
+    const { success, wait_s: wait, error } = answer.document;
+    remembered(success ? pin : "");
+    if (success) this.form.reset();
+    else setText(this.note, wait ? t("Too many wrong PINs. Wait {0} s.", wait) : sentence(error ? said(error) : t("this is not the LCD PIN")));
+    this.poll();
+  }
+
+  async tell(button, state) {
+    this.pressedAt = Date.now();
+    const body = JSON.stringify({ button, state });
+    const answer = await ask("/lcd", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    const error = answer?.document.error;
+    if (error) {
+      this.allowed = ""; // the next answer tells what is so now
+      setText(this.note, sentence(said(error)));
+    }
+    this.poll();
+  }
+
+  pressed(name, on) {
+    this.buttons.find((button) => button.dataset.key === name).setAttribute("aria-pressed", on);
+  }
+
+  press(name) {
+    if (this.allowed !== "open" || this.held.has(name)) return;
+    const held = { since: Date.now(), sent: 0, busy: false };
+    const tell = async () => {
+      if (held.busy) return;
+      held.busy = true;
+      await this.tell(name, 1);
+      held.busy = false;
+    };
+    held.timer = setInterval(tell, AGAIN_MS);
+    this.held.set(name, held);
+    this.pressed(name, true);
+    inLine(async () => {
+      held.sent = Date.now();
+    });
+    tell();
+  }
+
+  release(name) {
+    const held = this.held.get(name);
+    if (!held) return;
+    this.held.delete(name);
+    clearInterval(held.timer);
+    this.pressed(name, false);
+    // In line behind the press, which may have waited: held for so long here, so long there.
+    const ms = Date.now() - held.since;
+    inLine(() => sleep(held.sent + ms - Date.now()));
+    this.tell(name, 0);
+  }
+
+  releaseAll() {
+    for (const name of [...this.held.keys()]) this.release(name);
+  }
+
+  key(event, down) {
+    const own = event.target.dataset.key;
+    const name = (own && !event.key.startsWith("Arrow") && KEYS[event.key] && own) || KEYS[event.key];
+    if (!name) return;
+    if (!down) this.release(name);
+    else if (this.allowed === "open" && !event.ctrlKey && !event.altKey && !event.metaKey) {
+      event.preventDefault();
+      if (!event.repeat) this.press(name);
+    }
   }
 }
 
-async function lcdTell(button, state) {
-  lcdPressedAt = Date.now();
-  const body = JSON.stringify({ button, state });
-  const answer = await ask("/lcd", { method: "POST", headers: { "Content-Type": "application/json" }, body });
-  const error = answer?.document.error;
-  if (error) {
-    refuse(`Refused: ${error}`);
-    lcdButtons = ""; // the next answer tells what is so now
-  }
-  lcdPoll();
-}
-
-function lcdPress(button) {
-  if (lcdButtons !== "open" || lcdHeld.has(button)) return;
-  const held = { busy: false, timer: 0 };
-  const tell = async () => {
-    if (held.busy) return;
-    held.busy = true;
-    await lcdTell(button, 1);
-    held.busy = false;
+export function open(place) {
+  const display = new Display(place);
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  const draw = () => display.draw();
+  const look = () => {
+    if (document.hidden) display.releaseAll();
+    display.poll();
   };
-  held.timer = setInterval(tell, LCD_AGAIN_MS);
-  lcdHeld.set(button, held);
-  byId("lcd-buttons").querySelector(`[data-key="${button}"]`).setAttribute("aria-pressed", "true");
-  tell();
+  scheme.addEventListener("change", draw);
+  document.addEventListener("visibilitychange", look);
+  display.poll();
+  return {
+    close() {
+      display.releaseAll();
+      display.over = true;
+      clearTimeout(display.timer);
+      scheme.removeEventListener("change", draw);
+      document.removeEventListener("visibilitychange", look);
+    },
+  };
 }
-
-function lcdRelease(button) {
-  const held = lcdHeld.get(button);
-  if (!held) return;
-  lcdHeld.delete(button);
-  clearInterval(held.timer);
-  byId("lcd-buttons").querySelector(`[data-key="${button}"]`).setAttribute("aria-pressed", "false");
-  // In line behind the press, and not before the charger can have noticed that.
-  line = line.then(() => new Promise((done) => { setTimeout(done, LCD_LEAST_MS); }));
-  lcdTell(button, 0);
-}
-
-function lcdReleaseAll() {
-  for (const button of [...lcdHeld.keys()]) lcdRelease(button);
-}
-
-function showLcd(status) {
-  byId("lcd").hidden = !status.display;
-}
-
-function lcdKey(event) {
-  const own = event.target.dataset.key;
-  return (own && !event.key.startsWith("Arrow") && LCD_KEYS[event.key] && own) || LCD_KEYS[event.key];
-}
-
-for (const button of byId("lcd-buttons").children) {
-  const { key } = button.dataset;
-  button.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    button.setPointerCapture(event.pointerId);
-    lcdPress(key);
-  });
-  for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
-    button.addEventListener(name, () => lcdRelease(key));
-  }
-  button.addEventListener("contextmenu", (event) => event.preventDefault());
-}
-
-byId("lcd-panel").addEventListener("keydown", (event) => {
-  const key = lcdKey(event);
-  if (!key || lcdButtons !== "open" || event.ctrlKey || event.altKey || event.metaKey) return;
-  event.preventDefault();
-  if (!event.repeat) lcdPress(key);
-});
-
-byId("lcd-panel").addEventListener("keyup", (event) => {
-  const key = lcdKey(event);
-  if (key) lcdRelease(key);
-});
-
-byId("lcd-panel").addEventListener("focusout", lcdReleaseAll);
-
-byId("lcd-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  lcdUnlock(byId("lcd-pin").value);
-});
-
-new IntersectionObserver((entries) => {
-  lcdVisible = entries[entries.length - 1].isIntersecting;
-  lcdPoll();
-}).observe(byId("lcd"));
-
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) lcdReleaseAll();
-  lcdPoll();
-});
-
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", lcdDraw);

@@ -1,4 +1,4 @@
-"use strict";
+import { offer, ruleOf } from "./zone.js";
 
 const POLL_MS = 1000;
 const FAILED = {
@@ -101,34 +101,12 @@ async function poll() {
   return answer && answer.ok ? answer.document : null;
 }
 
-async function zones() {
-  let text;
-  try {
-    text = await (await fetch("zones.txt")).text();
-  } catch {
-    return; // it stays as it is
-  }
-  const rows = [];
-  for (const line of text.trim().split("\n")) {
-    const [rule, ...words] = line.split(" ");
-    let area = "";
-    for (const word of words) {
-      if (word.endsWith("/")) area = word;
-      else rows.push([area + word, rule]);
-    }
-  }
-  rows.sort();
-  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  byId("zone").append(...rows.map(([name, rule]) =>
-    new Option(name.replaceAll("_", " "), rule, false, name === here)));
-}
-
 async function save(event) {
   event.preventDefault();
   show("refused", "");
   byId("send").disabled = true;
   const join = {ssid: byId("ssid").value, password: byId("password").value};
-  if (byId("zone").value) join.tz = byId("zone").value;
+  if (byId("zone").value) join.tz = ruleOf(byId("zone").value);
   const own = byId("own").value;
   let answer = own ? await ask("api/v1/password", {password: own}) : {ok: true};
   if (answer && answer.ok) {
@@ -160,5 +138,5 @@ poll().then((state) => {
   if (!state) return;
   if (state.ssid) byId("ssid").value = state.ssid;
   byId("zone").options[0].textContent = "as it is: " + state.tz;
-  zones();
+  offer(byId("zone"));
 });

@@ -10,7 +10,7 @@ def test_from_the_list_of_networks_to_the_new_address(twin, open_page):
     one = twin(settings=PORTAL)
     air = lambda: one.world()["chargers"][0]["wifi"]  # noqa: E731
     url = one.wait(lambda: air()["portal"], what="the portal")["url"]
-    page = open_page(url, "#main", timezone_id="Europe/Amsterdam")
+    page = open_page(url, "", "#main", timezone_id="Europe/Amsterdam")
     expect(page.locator("#networks button")).to_have_text(
         ["home (strong)", "next door (weak)", "guests (very weak, no password)"])
     assert page.locator("#zone option:checked").inner_text() == "Europe/Amsterdam"
