@@ -7,15 +7,17 @@ ARGS ?=
 VENV := build/venv
 PY := $(VENV)/bin/python
 export TESTDATA
+# Whose key signs updates and is trusted by what is built; without one that of this checkout.
+export MICROEVSE_KEY := $(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help lib run test lint firmware flash deploy size bench bench-power bench-solar \
-	bench-bus bench-net migrate restore soak timing scenario replay pictures screens openapi glyphs \
+.PHONY: help lib run test lint firmware release flash deploy size bench bench-power bench-solar \
+	bench-bus bench-net migrate restore soak timing scenario replay pictures screens openapi page wiring glyphs \
 	doctor test-long clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
-	@echo "Variables: BOARD=smartevse_v3|devkit PORT=/dev/... FULL=1 FILE= OUT= ARGS=\"...\""
+	@echo "Variables: BOARD=smartevse_v3|devkit PORT=/dev/... KEY= FULL=1 FILE= OUT= ARGS=\"...\""
 
 $(VENV)/.done: tools/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
@@ -39,9 +41,9 @@ run: lib/.done ## firmware and simulated world; ARGS="--headless --auto ..."
 	@$(PY) tools/twin/run.py $(ARGS)
 
 # A choice of tests (ARGS="-k pilot") cannot cover everything, so only the whole run is held to it;
-# tests/whole_run.py says what its three processes do.
+# tests/whole_run.py says what its five processes do.
 test: lint ## lint, then all tests; ARGS="-k pilot" for some
-	@$(PY) -m pytest $(if $(ARGS),$(ARGS),-n 3 --cov --cov-report=term-missing:skip-covered)
+	@$(PY) -m pytest $(if $(ARGS),$(ARGS),-n 5 --cov --cov-report=term-missing:skip-covered)
 
 test-long: lib/.done ## 5,000 random closed loops, all vectors; ARGS="FIRST_SEED HOW_MANY"
 	@TEST_LONG=1 $(PY) -m pytest tests/property/test_power_vectors.py tests/system/test_openapi.py \
@@ -61,6 +63,9 @@ typings/.done: $(VENV)/.done
 
 firmware: lib/.done ## one flashable image: build/microevse-BOARD-VERSION.bin
 	@$(PY) tools/image.py --board $(BOARD) $(ARGS)
+
+release: lib/.done ## an update for the page, signed: build/microevse-BOARD-VERSION.upd; KEY=pem
+	@$(PY) tools/release.py --board $(BOARD) $(ARGS)
 
 flash: lib/.done ## write the image to PORT; keeps settings unless FULL=1
 	@$(PY) tools/flash.py flash --board $(BOARD) --port "$(PORT)" $(if $(FULL),--full) $(ARGS)
@@ -112,6 +117,13 @@ glyphs: lib/.done ## compile the panel's fonts and pictures from tools/glyphs
 
 pictures: lib/.done ## draw the pictures of docs/regulation.md from real runs
 	@$(PY) tools/pictures.py $(ARGS)
+
+wiring: lib/.done ## write docs/wiring.md and its pictures from web/languages/wiring.txt
+	@$(PY) tools/wiring.py
+
+page: lib/.done ## take the pictures of docs/page.md from the browser tests
+	@$(PY) -m pytest -q tests/browser
+	@$(PY) tools/page_pictures.py
 
 openapi: lib/.done ## write web/openapi.json and docs/api.md from tools/api
 	@$(PY) tools/openapi.py $(ARGS)

@@ -1,5 +1,6 @@
 """What the documents say of the code is still so."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -20,3 +21,13 @@ def test_every_fault_is_documented_with_what_it_stops():
             rows[cells[1]] = cells[3]
     for fault in faults.FAULTS:
         assert rows[fault[2]].startswith(STOPS[fault[3]]), fault[2]
+
+
+def test_every_view_of_the_page_is_shown_and_pictures_are_light():
+    document = (ROOT / "docs" / "page.md").read_text(encoding="utf-8")
+    views = re.search(r"VIEWS = \{(.*?)\}", (ROOT / "web" / "app.js").read_text(), re.DOTALL)[1]
+    titles = set(re.findall(r": \"([^\"]+)\"", views)) - {"More"}
+    assert titles == set(re.findall(r"^## (.+)$", document, re.MULTILINE))
+    pictures = {path.name: path.stat().st_size for path in (ROOT / "docs" / "page").iterdir()}
+    assert set(re.findall(r"\(page/([^)]+)\)", document)) == set(pictures)
+    assert sum(pictures.values()) <= 600 * 1024

@@ -305,8 +305,7 @@ class _Import:
         name = self.stored.get("Timezone" if self.seed else "TZname", "")
         rule = self.stored.get("TimezoneInfo", "") if not self.seed else ""
         if not rule and name:
-            text = (ROOT / "web" / "zones.txt").read_text()
-            rule = zones.unpacked(text).get(name, "")
+            rule = zones.unpacked(zones.FILE.read_text()).get(name, "")
         if not rule:
             if name:
                 self.taken.say("tz", name, "Europe/Amsterdam", "no rule is known for it", True)

@@ -1,18 +1,18 @@
-"""The list of time zones: web/zones.txt out of this machine's zone files.
+"""The list of time zones: tools/zones.txt out of this machine's zone files.
 
     python tools/zones.py [/usr/share/zoneinfo]
 
 A line is a POSIX rule and who lives by it: a word that ends in a slash is an area, the words after
 it are places in it. So "CET-1CEST,M3.5.0,M10.5.0/3 Africa/ Ceuta Europe/ Amsterdam" is about
-Africa/Ceuta and Europe/Amsterdam. Old names are among them, since browsers and other firmwares
-still say them.
+Africa/Ceuta and Europe/Amsterdam. Old names are among them, since other firmwares still say them:
+it is for what is taken over from these. The page derives the rule from what the browser knows.
 """
 
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FILE = ROOT / "web" / "zones.txt"
+FILE = ROOT / "tools" / "zones.txt"
 SOURCE = Path("/usr/share/zoneinfo")
 # Doubles of others under names that only old systems use, and what is no place.
 LEFT_OUT = ("posix", "right", "Etc", "US", "Canada", "Brazil", "Chile", "Mexico", "SystemV")

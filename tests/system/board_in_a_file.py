@@ -185,4 +185,5 @@ def main(what, path, offset, blocks, number=0):
         repl(Line())
 
 
-main(sys.argv[1], sys.argv[2], *(int(text) for text in sys.argv[3:]))
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], *(int(text) for text in sys.argv[3:]))

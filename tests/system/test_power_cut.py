@@ -22,14 +22,14 @@ DROP_S = 1
 class Standing(Twin):
     """A twin whose world stays when its firmware has ended."""
 
-    def __init__(self, data):
+    def __init__(self, data, *options):
         self.log = []
         self._ready = threading.Event()
         self._pages = {}
         self._process = subprocess.Popen(
             [sys.executable, str(RUN), "--no-auto", "--no-build", "--heap", TIGHT_HEAP,
              "--http", "127.0.0.1:0", "--world", "127.0.0.1:0",
-             "--settings", '{"ev_meter": "Eastron3P"}'],
+             "--settings", '{"ev_meter": "Eastron3P"}', *options],
             cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={**os.environ, "MICROEVSE_DATA": str(data)})
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -60,8 +60,8 @@ def standing(sim_build, tmp_path):
     """Factory of twins that share one data directory; all end with the test."""
     running = []
 
-    def start():
-        running.append(Standing(tmp_path))
+    def start(*options):
+        running.append(Standing(tmp_path, *options))
         return running[-1]
 
     yield start

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -134,6 +135,8 @@ class Twin:
             environment = self._environment(plug, transport.get_extra_info("sockname")[1],
                                             "%s:%d" % page)
             environment["MICROEVSE_RADIO"] = str(air.get_extra_info("sockname")[1])
+            firmware.give_past(folder, environment["MICROEVSE_DATA"], self._options.history,
+                               self._now())
             charger = Charger(plug, self._bus, self._maker(folder, plug.number), environment,
                               self._end_of, radio)
             self.live.chargers.append(charger)
@@ -158,12 +161,19 @@ class Twin:
             told["MICROEVSE_CLOCK"] = self._options.clock
         return told
 
+    def _now(self):
+        """The chargers' time of day at the start, as far as there is one."""
+        told = self._options.clock
+        return int(told) if told and told.isdigit() else int(time.time())
+
     def _maker(self, folder, number):
         """What makes the firmware of charger ``number`` out of an environment."""
         def tell(line):
             say("%d %s" % (number, line) if self._options.evses > 1 else line)
 
-        return lambda environment: firmware.Firmware(folder, self._options.heap, environment, tell)
+        return lambda environment: firmware.Firmware(
+            firmware.chosen(environment["MICROEVSE_DATA"], folder), self._options.heap,
+            environment, tell)
 
     def _end_of(self, charger, code):
         self._ended.append(charger)
