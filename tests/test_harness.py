@@ -158,7 +158,8 @@ def test_a_part_that_takes_too_long_is_told_and_fails_the_run(monkeypatch):
         return lines[1]
 
     monkeypatch.setenv("REQUIRE_TESTDATA", "1")
-    assert took(limit).split()[:6] == ["browser", "1", "tests", "5:00", "of", "5"]
+    minutes = str(limit // whole_run.MIN)
+    assert took(limit).split()[:6] == ["browser", "1", "tests", minutes + ":00", "of", minutes]
     assert session.exitstatus == 0
     monkeypatch.delenv("REQUIRE_TESTDATA")
     assert "TOO LONG" in took(limit + 1)
@@ -196,7 +197,9 @@ def test_good():
       "browser": "def test_c(flaky_end): pass"}, 5, 0, ["test_a", "test_b", "test_c"]),
     ({"system": "def test_a(): first('a')\ndef test_bad(): assert 0",
       "unit": "def test_d(): first('d')"}, 3, 2, ["test_a"]),
-    ({"system": "\n".join("def test_%d(): first('%d')" % (n, n) for n in range(4))}, 1, 4, []),
+    ({"system": "\n".join("def test_%d(): first('%d')" % (n, n)
+                          for n in range(whole_run.ALONE_MOST + 1))},
+     1, whole_run.ALONE_MOST + 1, []),
 ), ids=("flaky", "bad", "many"))
 def test_what_fails_in_real_time_is_tried_alone(tmp_path, files, passed, failed, alone):
     for folder, text in files.items():
