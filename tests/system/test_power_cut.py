@@ -89,7 +89,7 @@ def test_a_session_and_a_setting_outlive_a_kill_and_the_contactor_does_not(stand
     if one.world()["contactors"]["closings"] == 1:  # a busy host may have stopped it meanwhile
         assert after == before, "written while it charged"
     taken = one.get("api/v1/status")["session"]["wh"]
-    assert taken > 50
+    assert taken > 10
     state = one.world()
     assert state["contactors"]["closed_1"]
 
