@@ -303,7 +303,7 @@ def main():
     arguments = parser.parse_args()
     try:
         out = build("sim" if arguments.what == "sim" else arguments.board)
-    except (Problem, bundle.Problem, panel.Problem, webtexts.Problem) as problem:
+    except (Problem, bundle.Problem, panel.Problem) as problem:
         sys.exit(str(problem))
     print(out.relative_to(ROOT))
 

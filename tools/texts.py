@@ -19,23 +19,30 @@ class Problem(Exception):
     """A source that cannot be packed; the message says where and why."""
 
 
+def lines(path, sections):
+    """Yield (where it is, section or None, line) of each line of a source that says something.
+
+    A section that is none of ``sections`` raises Problem.
+    """
+    section = None
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        where = "%s, line %d: " % (path.name, number)
+        if line.startswith("["):
+            section = line.strip("[]")
+            if section not in sections:
+                raise Problem(where + "no section is called " + section)
+        elif line and not line.startswith("#"):
+            yield where, section, line
+
+
 def parse(language):
     """{section: {key: text}} of a source."""
     path = FOLDER / (language + ".txt")
     found = {section: {} for section in SECTIONS}
-    section = None
     seen = set()
     if not path.is_file():
         raise Problem("evse/panel/languages/%s is missing" % path.name)
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        where = "%s, line %d: " % (path.name, number)
-        if not line or line.startswith("#"):
-            continue
-        if line.startswith("["):
-            section = line.strip("[]")
-            if section not in found:
-                raise Problem(where + "no section is called " + section)
-            continue
+    for where, section, line in lines(path, SECTIONS):
         key, _, text = line.partition(" ")
         if section is None or not text.strip("| ") or text != text.rstrip():
             raise Problem(where + "a key and its text are wanted, below a [section]")

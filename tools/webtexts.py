@@ -13,6 +13,7 @@ import json
 import re
 
 import texts
+from texts import Problem
 
 FOLDER = texts.ROOT / "web" / "languages"
 WIRING = FOLDER / "wiring.txt"
@@ -26,24 +27,10 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PLACES = re.compile(r"\{\d\}")
 
 
-class Problem(Exception):
-    """A source that cannot be packed; the message says where and why."""
-
-
 def parse(language):
     """{section: {key: text}} of a source."""
-    path = FOLDER / (language + ".txt")
     found = {section: {} for section in SECTIONS}
-    section = None
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        where = "%s, line %d: " % (path.name, number)
-        if not line or line.startswith("#"):
-            continue
-        if line.startswith("["):
-            section = line.strip("[]")
-            if section not in found:
-                raise Problem(where + "no section is called " + section)
-            continue
+    for where, section, line in texts.lines(FOLDER / (language + ".txt"), SECTIONS):
         if section is None:
             raise Problem(where + "a [section] is wanted first")
         key, _, text = line.partition(" = " if section in _EQUAL else " ")
