@@ -88,7 +88,8 @@ def test_a_session_and_a_setting_outlive_a_kill_and_the_contactor_does_not(stand
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path != log}
     if one.world()["contactors"]["closings"] == 1:  # a busy host may have stopped it meanwhile
         assert after == before, "written while it charged"
-    taken = one.get("api/v1/status")["session"]["wh"]
+    session = one.get("api/v1/status")["session"]
+    taken = session["wh"]
     assert taken > 10
     state = one.world()
     assert state["contactors"]["closed_1"]
@@ -105,8 +106,10 @@ def test_a_session_and_a_setting_outlive_a_kill_and_the_contactor_does_not(stand
     assert (row["number"], row["interrupted"], row["estimated"]) == ("1", "1", "0")
     assert row["stopped"] == ""
     kept = float(row["kwh"]) * 1000
-    assert taken - 220 <= kept <= taken, "more than a minute's energy was lost"
-    assert int(row["charging_s"]) >= 50
+    assert taken - 220 <= kept <= taken + 5, "more than a minute's energy was lost"
+    # From a checkpoint a minute before at the most, up to the kill a moment after the question.
+    assert session["charging_s"] - 65 <= int(row["charging_s"]) <= session["charging_s"] + 5
+    assert int(row["charging_s"]) > 0
     assert two.get("settings")["settings"]["override_current"] == 0
     assert two.get("settings")["settings"]["enable_C2"] == "Always Off"
     assert not two.world()["contactors"]["closed_1"]
