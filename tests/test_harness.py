@@ -124,11 +124,14 @@ def test_what_runs_in_real_time_has_the_machine_for_itself(number, seed):
         schedule.add_node(process)
         schedule.add_node_collection(process, tests)
     schedule.schedule()
-    done, shared = [], 0
+    done, shared, beside = [], 0, 0
     while len(done) < len(tests):
         running = {one: tests[one.running] for one in processes if one.running is not None}
-        most = min(whole_run.PROCESSES.get(whole_run.part(test), 5) for test in running.values())
-        assert len(running) <= most, running
+        parts = [whole_run.part(test) for test in running.values()]
+        assert parts.count("waiting") <= whole_run.PROCESSES["waiting"], running
+        assert len(running) <= min(whole_run.PROCESSES[name] if name in ("browser", "system")
+                                   else number for name in parts), running
+        beside += "waiting" in parts and "side by side" in parts
         assert len([test for test in running.values() if "_image" in test or "_rom" in test]) < 2
         shared += len(running) > 1
         over = chance.choice(list(running))
@@ -140,6 +143,7 @@ def test_what_runs_in_real_time_has_the_machine_for_itself(number, seed):
     alone = [test for test in done if whole_run.part(test) == "system"]
     assert done[len(done) - len(alone):] == alone
     assert shared or number == 1
+    assert beside or number < 5
     assert schedule.tests_finished
 
 
@@ -192,6 +196,34 @@ def test_good():
 """
 
 
+def begun(folder, files):
+    """Run pytest as the whole run does, in one process, over {folder in tests: its test file}."""
+    for name, text in files.items():
+        (folder / "tests" / name).mkdir(parents=True)
+        (folder / "tests" / name / ("test_%s.py" % name)).write_text(text)
+    (folder / "pytest.ini").touch()
+    (folder / "conftest.py").write_text("pytest_plugins = ['whole_run']")
+    environment = {**os.environ, "PYTHONPATH": str(conftest.ROOT / "tests"),
+                   "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # which takes most of the time
+                   "PYTEST_ADDOPTS": "-q -p xdist.plugin -p no:cacheprovider"}
+    return subprocess.run([sys.executable, "-m", "pytest", "-n", "1"], cwd=folder,
+                          env=environment, text=True, capture_output=True)
+
+
+POLICY = """
+import os
+
+def test_policy():
+    assert os.sched_getscheduler(0) == os.%s
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE") or os.geteuid(), reason="for Linux, as root")
+def test_what_only_wants_processors_gives_way(tmp_path):
+    done = begun(tmp_path, {"unit": POLICY % "SCHED_IDLE", "system": POLICY % "SCHED_OTHER"})
+    assert "2 passed" in done.stdout, done.stdout
+
+
 @pytest.mark.parametrize("files, passed, failed, alone", (
     ({"system": "def test_a(): first('a')\ndef test_b(flaky_setup): pass",
       "browser": "def test_c(flaky_end): pass"}, 5, 0, ["test_a", "test_b", "test_c"]),
@@ -202,16 +234,7 @@ def test_good():
      1, whole_run.ALONE_MOST + 1, []),
 ), ids=("flaky", "bad", "many"))
 def test_what_fails_in_real_time_is_tried_alone(tmp_path, files, passed, failed, alone):
-    for folder, text in files.items():
-        (tmp_path / "tests" / folder).mkdir(parents=True)
-        (tmp_path / "tests" / folder / ("test_%s.py" % folder)).write_text(FLAKY + text)
-    (tmp_path / "pytest.ini").touch()
-    (tmp_path / "conftest.py").write_text("pytest_plugins = ['whole_run']")
-    environment = {**os.environ, "PYTHONPATH": str(conftest.ROOT / "tests"),
-                   "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # which takes most of the time
-                   "PYTEST_ADDOPTS": "-q -p xdist.plugin -p no:cacheprovider"}
-    done = subprocess.run([sys.executable, "-m", "pytest", "-n", "1"], cwd=tmp_path,
-                          env=environment, text=True, capture_output=True)
+    done = begun(tmp_path, {folder: FLAKY + text for folder, text in files.items()})
     end = done.stdout.splitlines()[-1]
     assert re.findall("[0-9]+ [a-z]+", end) == \
         ["%d failed" % failed] * (failed > 0) + ["%d passed" % passed], done.stdout

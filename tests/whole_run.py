@@ -1,14 +1,16 @@
-"""How the whole of the tests is run: five processes, first side by side, then a file at a time.
+"""How the whole of the tests is run: five processes, each taking a file at a time.
 
-Tests on simulated time only want processors, so their files share them. Programs that run in real
-time want a quiet machine: those that mostly wait are run three at a time, browsers two at a time,
-and each of the others has the machine for itself, afterwards. A few tests of real time may fail:
-at the very end they are run once more, each alone, and those that pass then are told by name.
+Programs that run in real time want a quiet machine. Those that mostly wait are run three at a
+time; beside them two processes begin with what only wants processors, tests on simulated time, and
+give way to everything else at once. When that is done too, by all five, browsers are run two at a
+time, and then the rest, which has the machine for itself. A few tests of real time may fail: at
+the very end they are run once more, each alone, and those that pass then are told by name.
 
 All is one run with one summary; the time each part took is shown beside its budget. A part that
 takes longer makes the run fail where REQUIRE_TESTDATA is set; at home the machine may be slow.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -29,8 +31,8 @@ WAITING = ("doctor", "soak", "update", "twin_reference", "twin", "http_current",
            "security", "http_clients", "twin_bus", "modbus_tcp", "mqtt", "world", "resolve",
            "services", "telnet", "ntp", "http_plug", "events", "history")
 MIN = 60
-BUDGETS = {"side by side": 12 * MIN, "waiting": 9 * MIN, "browser": 8 * MIN,
-           "system": 4 * MIN}
+# In the order in which they are begun; the first two together.
+BUDGETS = {"waiting": 10 * MIN, "side by side": 14 * MIN, "browser": 7 * MIN, "system": 4 * MIN}
 # Of the parts that not all processes may work at, how many may.
 PROCESSES = {"waiting": 3, "browser": 2, "system": 1}
 REAL_TIME = ("waiting", "browser", "system")
@@ -61,22 +63,37 @@ def _order(item):
 
 
 class Schedule(LoadFileScheduling):
-    """Files side by side as long as they may be; the rest is for the processes that are left."""
+    """Files in the order of their parts; some processes begin with what all may work at."""
 
     def _split_scope(self, nodeid):
         return "building" if _name(nodeid) in BUILDING else super()._split_scope(nodeid)
 
+    def _waits(self, node):
+        """Whether a process begins with what mostly waits; no other ever runs that."""
+        return list(self.registered_collections).index(node) < PROCESSES["waiting"]
+
+    def _next(self, node):
+        """(files a process would be given, their part); ("", "") when there are none."""
+        parts = [(name, part(next(iter(tests)))) for name, tests in self.workqueue.items()]
+        for name, kind in parts:
+            if kind not in PROCESSES or self._waits(node):
+                return name, kind
+        return parts[0] if parts else ("", "")
+
+    def _assign_work_unit(self, node):
+        self.workqueue.move_to_end(self._next(node)[0], last=False)
+        super()._assign_work_unit(node)
+
     def _reschedule(self, node):
-        files = iter(self.workqueue.values())
-        most = PROCESSES.get(part(next(iter(next(files)))) if self.workqueue else "")
-        if not most:
+        _, kind = self._next(node)
+        if kind not in PROCESSES or (kind == "waiting" and self._waits(node)):
             super()._reschedule(node)
             return
         # A process keeps its last test until it is given more or told that there is none.
         if node.shutting_down or self._pending_of(self.assigned_work[node]) > 1:
             return
         ending = [other for other in self.nodes if other.shutting_down]
-        if len(self.nodes) - len(ending) > most:
+        if len(self.nodes) - len(ending) > PROCESSES[kind]:
             node.shutdown()
         elif not any(self._pending_of(self.assigned_work[other]) for other in ending):
             self._assign_work_unit(node)
@@ -99,6 +116,17 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_collection_modifyitems(items):
     """Sort by parts; the order within a file stays."""
     items.sort(key=_order)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item):
+    """What only wants processors, and all that it starts, gets them when nobody else does."""
+    if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "SCHED_IDLE"):
+        wanted = os.SCHED_OTHER if part(item.nodeid) in PROCESSES else os.SCHED_IDLE
+        # Only an administrator's process comes back. Another stays behind, which does no harm
+        # later, when there is nobody left to give way to.
+        with contextlib.suppress(PermissionError):
+            os.sched_setscheduler(0, wanted, os.sched_param(0))
 
 
 class Times:
