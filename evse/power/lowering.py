@@ -5,7 +5,7 @@ from array import array
 from micropython import const
 
 from evse import reasons, ticks
-from evse.power.draws import ASK_DA, EVSES, USED_DA
+from evse.power.draws import ASK_DA, USED_DA
 from evse.power.views import NOT_NOW_S
 
 # From here an overload counts as one to be patient after.
@@ -22,11 +22,12 @@ class Lowering:
         self._fleet = fleet
         self._rooms = rooms
         self._params = params
-        self._strikes = array("i", (0,) * EVSES)
-        self._since = array("i", (0,) * EVSES)
-        self._most = array("i", (0,) * (3 * EVSES))
-        self._sure = array("i", (0,) * EVSES)
-        self._who = array("i", (0,) * EVSES)
+        number = len(fleet.views)
+        self._strikes = array("i", (0,) * number)
+        self._since = array("i", (0,) * number)
+        self._most = array("i", (0,) * (3 * number))
+        self._sure = array("i", (0,) * number)
+        self._who = array("i", (0,) * number)
         self._known = self._short = False
         self._over = False
         self._worst = 0
@@ -178,7 +179,8 @@ class Lowering:
         fleet = self._fleet
         target = fleet.target[i]
         if target or fleet.charging[i]:
-            if target:  # else another meter's last sample says that MIN does not fit
+            # Else another meter's last sample says that MIN does not fit, whatever the car draws.
+            if target or self._missing(i) <= 0:
                 self._strikes[i] = 0
             if target < fleet.grant_da[i] and not fleet.charging[i]:
                 fleet.give(i, target, self._rooms.limit(fleet.mask[i]), now)

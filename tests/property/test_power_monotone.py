@@ -1,6 +1,6 @@
 """A group of EVSEs, whatever its meters, cars and limits do: what holds for each single pass."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evse import reasons, ticks
@@ -66,6 +66,11 @@ class Group:
     @property
     def grants(self):
         return list(self.regulator.grant_da[:self.number])
+
+    @property
+    def shares(self):
+        """What would be fair, which is not yet what is granted."""
+        return list(self.regulator._raising._fair[:self.number])
 
     def take(self, step):
         what, *values = step
@@ -199,11 +204,20 @@ def test_what_is_known_already_changes_nothing(now, number, meters, modes, steps
 @given(*GROUP, STEPS, st.tuples(AMPS, AMPS, AMPS), st.tuples(*[st.integers(0, 150)] * 3),
        st.sampled_from(("load", "mains_da", "circuit_da", "capacity_sum_da", "relay_sum_da")),
        st.integers(0, 300))
+# L2 leaves the third 0.1 A less of the circuit, and the second, on L3 alone, has it.
+@example(0, 3, (True, False), (NORMAL, SMART, SMART),
+         [("circuit_da", 190), ("mains", 0, 0, 251), ("phases", 1, 4), ("house", 0, 0, 0, 3)],
+         (0, 241, 162), (0, 0, 0), "mains_da", 3)
+# The same of a share that the other was not granted yet.
+@example(0, 3, (True, False), (NORMAL, NORMAL, SMART),
+         [("circuit_da", 190), ("house", 0, 0, 0, 1), ("mains", 0, 0, 0), ("house", 0, 0, 0, 1),
+          ("house", 0, 0, 0, 1), ("house", 0, 0, 0, 1), ("phases", 0, 1), ("ev", 0, 0, 0)],
+         (0, 0, 241), (0, 0, 0), "mains_da", 3)
 @settings(max_examples=600, deadline=None, derandomize=True)
 def test_more_load_or_a_lower_limit_raises_nobody(now, number, meters, modes, steps, load, more,
                                                   what, less):
     """Invariant 13, for the last decision after any history."""
-    results = []
+    results, shares = [], []
     for worse in (False, True):
         group = play(now, number, meters, modes, steps)
         moving = any(group.regulator._fleet.draws.moving)
@@ -217,15 +231,14 @@ def test_more_load_or_a_lower_limit_raises_nobody(now, number, meters, modes, st
             group.readings.put(CIRCUIT, *amps, ticks.add(group.now, 1000), VALID_MS)
         group.take(("mains", *amps))
         results.append(group.grants)
+        shares.append(group.shares)
     usual, worse = results
     # A car that is being asked may be answering with just that load.
     if what == "load" and moving:
         return
-    # The place of one who loses all passes on, and so does the question, put to one car at a time,
-    # of one who can be given nothing.
-    for was, without, now in zip(before, usual, worse):
-        if was and not now or without > was >= now:
-            return
+    # What one can no longer have is for the others, and so is his turn to be asked.
+    if any(now < was for was, now in zip(usual + shares[0], worse + shares[1])):
+        return
     for i in range(number):  # who need not make way for one that fits no more keeps what he has
         assert worse[i] <= max(usual[i], before[i]), (before, results)
 

@@ -1,6 +1,6 @@
 """Whatever the house, the meter, the car and the clock do: what holds for every grant."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evse import reasons, ticks
@@ -166,13 +166,10 @@ def test_the_first_overload_removes_itself_from_the_actual_draw(now, steps, draw
 
 
 @given(NOW, STEPS, st.integers(60, 320), st.lists(st.booleans(), max_size=30))
+@example(0, [], 60, [False] * 4 + [True, False, True])  # when a start not seen is waited for again
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_nobody_is_stopped_for_one_sample_or_while_min_is_free(now, steps, draw, bad):
-    """Invariant 8: two fresh samples in which MIN and the others exceed the limit, at MIN.
-
-    One that comes while the car is expected to lower its current says nothing of the others, so
-    the two may have one between them.
-    """
+    """Invariant 8: two fresh samples in which MIN and the others exceed the limit, at MIN."""
     bench = Bench(now)
     for step in steps:
         if step[0] not in ("limit", "max", "cable", "mode", "wants"):
@@ -189,12 +186,12 @@ def test_nobody_is_stopped_for_one_sample_or_while_min_is_free(now, steps, draw,
     for _ in range(20):
         bench.take(("mains", bench.grant - 100, 0, 0))
     run = 0
-    for number, sample in enumerate(bad):
+    for sample in bad:
         others = 230 if sample else 180
         at_min = bench.grant == MIN
         run = run + 1 if sample and at_min else 0
         grant = bench.take(("mains", others + bench.grant, 0, 0))
-        assert grant > 0 or run >= 2 or sum(bad[max(0, number - 2):number + 1]) >= 2
+        assert grant > 0 or run >= 2
         if not grant:
             break
 

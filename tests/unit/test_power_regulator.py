@@ -4,7 +4,7 @@ import micropython
 
 from evse import reasons, ticks
 from evse.power import allocate
-from evse.power.readings import EV, MAINS, Readings
+from evse.power.readings import CIRCUIT, EV, MAINS, Readings
 from evse.power.regulator import Regulator
 from evse.power.views import NO_LIMIT, NORMAL, NOT_NOW_S, SMART
 
@@ -374,6 +374,43 @@ def test_one_overload_at_min_between_good_samples_never_stops():
     for _ in range(6):
         assert desk.sample(260) == MIN
         assert desk.sample(240) == MIN
+
+
+def test_a_good_sample_counts_also_where_the_car_is_thought_to_draw_nothing():
+    desk = Desk()
+    desk.sample(-200)
+    desk.view.charging = True
+    for _ in range(20):
+        desk.sample(-40, 1000)  # the house took more when the car began: its start is not seen
+    for _ in range(7):
+        desk.sample(180 + MIN, 1000)
+    assert desk.sample(230 + MIN, 1000) == MIN
+    assert desk.sample(180 + MIN, 1000) == MIN
+    assert desk.regulator.draw_da(0) == 0  # its time to start begins again
+    assert desk.sample(230 + MIN, 1000) == MIN
+    assert desk.sample(230 + MIN, 1000) == 0
+
+
+def test_a_good_sample_of_one_meter_does_not_end_the_count_of_the_other():
+    desk = Desk()
+    desk.params.circuit_meter = True
+    desk.params.circuit_da = 160
+
+    def circuit(others):
+        desk.now = ticks.add(desk.now, 1000)
+        desk.readings.put(CIRCUIT, others + desk.grant, 0, int(desk.flicker), desk.now, 11_000)
+        return desk.decide()
+
+    circuit(80)
+    desk.sample(80, 1000)
+    desk.view.charging = True
+    for others in [80] * 10 + [110] + [99] * 8:
+        circuit(others)
+        desk.sample(80 + desk.grant, 1000)
+    assert desk.grant == MIN
+    assert circuit(110) == MIN
+    assert desk.sample(80 + MIN, 1000) == MIN
+    assert circuit(110) == 0
 
 
 def test_an_overload_that_is_about_to_end_breaks_the_count():
