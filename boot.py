@@ -62,3 +62,5 @@ if _slot:
     sys.path[:] = ["/" + _slot, "/%s/lib" % _slot, ".frozen"]
 else:
     print("no firmware on this board: outputs are safe, run make deploy")
+for _name in ("outputs_safe", "named", "choose_slot"):
+    del globals()[_name]  # the interpreter would keep them as long as it runs

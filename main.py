@@ -13,6 +13,17 @@ import sys
 # one piece; otherwise the largest free block shrinks to a few hundred bytes.
 gc.threshold(4096)
 
+# One of the interpreter's own modules that is not known by name is looked for in every folder of
+# the path, each time somebody imports it: on a board that takes far longer than loading a module.
+for _name in ("array", "binascii", "errno", "hashlib", "io", "json", "os", "select", "socket",
+              "struct", "time"):
+    sys.modules[_name] = __import__(_name)
+
+try:
+    _carried = __import__("rom_list").MODULES
+except ImportError:  # another interpreter, or the unix port: what is imported comes from the slot
+    _carried = None
+
 
 def _load_from(folder, name):
     """Load a module from a folder of the slot, wherever its package came from."""
@@ -30,8 +41,10 @@ def _load_from(folder, name):
         sys.path.pop(0)
 
 
-def _load(carried):
-    """Load the slot's modules, those in ``carried`` from the interpreter's image."""
+def _load(first=False):
+    """Load the slot's modules: those the board needs, or all others."""
+    if _carried is None:
+        return
     slot = sys.path[0]
     libraries = slot + "/lib"
     path = [slot, ".frozen", libraries]
@@ -39,12 +52,14 @@ def _load(carried):
     with open(slot + "/modules") as lines:
         for line in lines:
             name, folder, _, when = line.split()
+            if first != (when == "first"):
+                continue
             folder = slot + "/" + folder
             package = name.rpartition(".")[0]
-            if line in carried:
-                if when == "now":
+            if line in _carried:
+                if when != "later":
                     __import__(name)
-            elif when == "now":
+            elif when != "later":
                 _load_from(folder, name)
             # The rest of the list is loaded when it is needed, some of it more than once.
             elif package:
@@ -56,13 +71,8 @@ def _load(carried):
     os.chdir(slot)  # a module in the image believes its data files are here
 
 
-try:
-    rom_list = __import__("rom_list")
-except ImportError:  # another interpreter, or the unix port
-    pass
-else:
-    _load(rom_list.MODULES)
+_load(True)
 
-from evse import app  # noqa: E402
+from evse import start  # noqa: E402
 
-app.main()
+start.main(_load)

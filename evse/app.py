@@ -39,7 +39,6 @@ except (ImportError, ValueError):  # a host whose processor has no native emitte
     print("native core not available here: running the plain one")
 
 WATCHDOG_MS = const(3000)
-_REPL_WATCHDOG_MS = const(600_000)
 _ALIVE_MS = const(500)  # a vital task not seen for this long does not get the watchdog fed
 _BUS_ALIVE_MS = const(5000)  # longer than its restart takes
 _RESTART_MS = const(2000)
@@ -323,29 +322,3 @@ class App:
                 if task.done():
                     await task  # it raises what ended it
             await asyncio.sleep_ms(_ENDED_MS)
-
-
-def main():
-    """Run the app on this build's board; leave the outputs safe whatever happens."""
-    board = __import__("evse.boards." + BOARD, None, None, ("create",)).create()
-    app = None
-    try:
-        board.safe()
-        app = App(board)
-        asyncio.run(app.run())
-    except KeyboardInterrupt:
-        # Somebody wants the REPL: nothing is live, and they get the time to work in it.
-        board.safe()
-        board.watchdog(_REPL_WATCHDOG_MS)
-        if app:
-            app.save()
-    except Exception as problem:
-        board.safe()
-        try:
-            sys.print_exception(problem)
-            with open(board.data_dir() + "/crash.txt", "w") as file:
-                sys.print_exception(problem, file)
-            if app:
-                app.save()
-        finally:
-            board.reset()  # whatever is broken or full, it must not keep the board from restarting

@@ -1,6 +1,7 @@
 """The rules of the house, read off the sources: who may import what, how long a module may be."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,11 +62,23 @@ def test_services_do_not_reach_into_the_core(module):
                                         "evse.boards")), imported
 
 
-def test_only_the_app_knows_the_boards(module):
+def test_only_the_start_knows_the_boards(module):
     name, tree, _ = module
-    if name.startswith("evse.boards") or name == "evse.app":
+    if name.startswith("evse.boards") or name == "evse.start":
         return
     assert not [imported for imported in _imports(tree) if imported.startswith("evse.boards")]
+
+
+def test_the_interpreters_own_modules_are_known_by_name(module):
+    name, tree, _ = module
+    if name.startswith("evse.boards"):
+        return  # loaded once, at the start
+    known = {"asyncio", "gc", "sys"}  # found without a search, or loaded as ours are
+    for node in ast.parse((ROOT / "main.py").read_text()).body:
+        if isinstance(node, ast.For):
+            known.update(ast.literal_eval(node.iter))
+    tops = {imported.partition(".")[0] for imported in _imports(tree)}
+    assert tops & sys.stdlib_module_names <= known
 
 
 def test_ticks_are_compared_in_one_place(module):

@@ -55,12 +55,11 @@ except Exception as problem:
 LEFT_OUT = {
     "microdot": ("asgi", "auth", "cors", "csrf", "helpers", "jinja", "login", "multipart",
                  "session", "sse", "test_client", "utemplate", "websocket", "wsgi"),
-    "umodbus": ("common", "modbus", "serial", "tcp"),
+    "umodbus": ("common", "modbus", "serial", "tcp", "typing", "version"),
 }
-# Library modules that become stand-ins: annotations are all that umodbus wants of its 8 KB of
-# pretended typing, and microdot's __init__ would ask for what is left out.
+# Library modules that become stand-ins: theirs ask for what is left out.
 STAND_INS = {
-    "umodbus/typing": "List = Optional = Union = Tuple = Dict = Literal = Callable = None\n",
+    "umodbus/__init__": "\n",
     "microdot/__init__": "from microdot.microdot import Request, Response\n",
 }
 # What can be restarted and may do without line numbers in its tracebacks.
@@ -215,8 +214,8 @@ def build(board):
         write(source, text.encode())
         compile_file(source, keep(slot / "lib" / (name + ".mpy")), name + ".py",
                      0 if name in ASSERTS else 3, None)
-    roots = ("evse.app", "evse.boards." + board)
-    write(keep(slot / "modules"), rom.listing(slot, sources, roots).encode())
+    first = ("evse.start", "evse.boards." + board)
+    write(keep(slot / "modules"), rom.listing(slot, sources, first, ("evse.app",)).encode())
     for source in sorted((ROOT / "evse").rglob("*")):
         if source.suffix in (".json", ".txt") and source.parent != panel.FOLDER:
             write(keep(slot / source.relative_to(ROOT)), source.read_bytes())

@@ -99,6 +99,11 @@ def file_system(tree, needless=()):
     return bytes(disk.context.buffer)
 
 
+def _strings(module):
+    """The names a module brings, but for those every interpreter has."""
+    return [name for name in module.names if isinstance(name, str)]
+
+
 def with_modules(app, slot, board):
     """The interpreter's app image with the modules in ``slot`` frozen, but for machine code.
 
@@ -115,11 +120,16 @@ def with_modules(app, slot, board):
             path = path.with_suffix("") / "__init__.mpy"
         file_name = path.relative_to(slot).with_suffix(".py").as_posix().removeprefix("lib/")
         module = mpy.Module(path.read_bytes())
-        names.update((name, *(one for one in module.names if isinstance(one, str))))
+        names.update((name, *name.split("."), *_strings(module)))
         if all(code.kind == mpy.BYTECODE for code in module.functions()):
             modules[file_name] = path.read_bytes()
             carried += line
-    source = build.BUILD / "generated" / board / "rom_list.py"
+    generated = build.BUILD / "generated" / board
+    for source in (build.ROOT / "boot.py", build.ROOT / "main.py"):  # they are not in the list
+        target = generated / source.with_suffix(".start.mpy").name
+        build.compile_file(source, target, source.name, 2, None)
+        names.update(_strings(mpy.Module(target.read_bytes())))
+    source = generated / "rom_list.py"
     build.write(source, ('"""Made by tools/image.py."""\n\nMODULES = %r\n' % carried).encode())
     target = source.with_suffix(".mpy")
     build.compile_file(source, target, source.name, 3, None)

@@ -70,22 +70,25 @@ def load_order(sources, roots):
     return order
 
 
-def listing(slot, sources, roots):
+def listing(slot, sources, first, then):
     """What main.py reads: a line for each module with its folder, digest and when it is loaded.
 
-    ``sources`` maps paths in ``slot``, such as lib/umqtt/simple, to the sources; what ``roots``
-    import is loaded "now", at the start, the rest "later".
+    ``sources`` maps paths in ``slot``, such as lib/umqtt/simple, to the sources. At the start what
+    ``first`` import is loaded "first" and what ``then`` import besides is loaded "now"; the rest
+    is loaded "later".
     """
     paths = {path.removeprefix("lib/").removesuffix("/__init__").replace("/", "."): path
              for path in sources if path != "main"}
     texts = {name: sources[path].read_text() for name, path in paths.items()}
-    now = load_order(texts, roots)
+    at_once = load_order(texts, first)
+    now = load_order(texts, [*first, *then])
     lines = ""
-    for name in load_order(texts, [*roots, *sorted(texts)]):
+    for name in load_order(texts, [*first, *then, *sorted(texts)]):
         path = paths[name]
         digest = hashlib.sha256((slot / (path + ".mpy")).read_bytes()).hexdigest()[:8]
         folder = path.removesuffix("/__init__").rpartition("/")[0] or "."
-        lines += "%s %s %s %s\n" % (name, folder, digest, "now" if name in now else "later")
+        when = "first" if name in at_once else "now" if name in now else "later"
+        lines += "%s %s %s %s\n" % (name, folder, digest, when)
     return lines
 
 

@@ -45,8 +45,8 @@ async def report():
     print("live", gc.mem_alloc())
     sys.exit(0)
 asyncio.create_task(report())
-from evse import app
-app.main()
+from evse import start
+start.main(lambda: None)
 """
 
 
@@ -128,8 +128,9 @@ def import_rows():
     """Return (module, bytes of heap it keeps by itself) for all that the app loads at start."""
     slot = build.build("sim") / build.SLOT
     found = sources()
-    # The app imports one allocation and one board by name, when it starts.
-    order = [*in_order(found, "evse.app"), *in_order(found, "evse.boards.sim")]
+    # One board and one allocation are imported by name, when it starts.
+    order = [name for start in ("evse.start", "evse.boards.sim", "evse.app")
+             for name in in_order(found, start)]
     order = [name for name in dict.fromkeys(order) if name != "evse.power.allocate"
              or not build.native_arch()]
     lines = micropython(_IMPORTS % (search_path(slot), ["asyncio", *order]))

@@ -61,7 +61,10 @@ UNUSED = {
 
 
 def trimmed(name, source):
-    """Return the text of library module ``name`` without what UNUSED lists for it."""
+    """Return the text of library module ``name`` without what UNUSED lists for it.
+
+    Nor with what it imports for annotations, which MicroPython never looks at.
+    """
     unused = set(UNUSED.get(name, ()))
     lines = source.split("\n")
     found = set()
@@ -69,7 +72,9 @@ def trimmed(name, source):
     def visit(body, prefix):
         for node in body:
             names = _names(node, prefix)
-            if names & unused:
+            if isinstance(node, ast.ImportFrom) and node.module == "typing":
+                lines[node.lineno - 1] = ""
+            elif names & unused:
                 found.update(names & unused)
                 decorators = getattr(node, "decorator_list", [])
                 first = min(one.lineno for one in (node, *decorators))

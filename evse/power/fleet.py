@@ -21,13 +21,14 @@ _HEADROOM_DA = const(10)
 
 
 class Fleet:
-    """Up to eight EVSEs. Arrays have one element for each, currents in dA.
+    """``number`` EVSEs. Arrays have one element for each, currents in dA.
 
     ``low``, ``high``: the least and the most it may be granted now. ``mask``: bits 1, 2, 4 of the
     mains phases its car uses or may use, 0 for all three. ``charging``: 1 while its contactor may
     be closed. ``paused``: 1 while it may not start again. ``grant_da`` (0 or from low to high),
-    ``grant_reason`` (why it has this size), ``grant_limit`` (the limit that won), ``grant_until``
-    (tick at which the permission ends unless renewed).
+    ``grant_reason`` (why it has this size), ``grant_limit`` (the limit that won): always of eight,
+    as the bus may still tell nodes of them when this is no Master any more. ``grant_until``: tick
+    at which the permission ends unless renewed.
     ``gone``: one has stopped to draw since the last sample that was news.
     ``target`` and ``order`` are where sharing puts its results and takes its candidates.
     """
@@ -36,27 +37,27 @@ class Fleet:
         self._record = record
         self.views = [EvseView() for _ in range(number)]
         self.limits = [Limits() for _ in range(number)]
-        self.draws = Draws(allocate, record)
-        self.patience = Patience()
-        self.turns = Turns(allocate)
-        self.low = array("i", (0,) * EVSES)
-        self.high = array("i", (0,) * EVSES)
-        self.mask = array("i", (0,) * EVSES)
-        self.charging = array("i", (0,) * EVSES)
-        self.paused = array("i", (0,) * EVSES)
+        self.draws = Draws(allocate, record, number)
+        self.patience = Patience(number)
+        self.turns = Turns(allocate, number)
+        self.low = array("i", (0,) * number)
+        self.high = array("i", (0,) * number)
+        self.mask = array("i", (0,) * number)
+        self.charging = array("i", (0,) * number)
+        self.paused = array("i", (0,) * number)
         self.grant_da = array("i", (0,) * EVSES)
         self.grant_reason = array("i", (reasons.NONE,) * EVSES)
         self.grant_limit = array("i", (reasons.NONE,) * EVSES)
-        self.grant_until = array("i", (0,) * EVSES)
-        self.target = array("i", (0,) * EVSES)
-        self.order = array("i", (0,) * EVSES)
-        self.waiting = array("i", (0,) * EVSES)
+        self.grant_until = array("i", (0,) * number)
+        self.target = array("i", (0,) * number)
+        self.order = array("i", (0,) * number)
+        self.waiting = array("i", (0,) * number)
         self.gone = False
-        self._wants = array("i", (0,) * EVSES)
-        self._wired = array("i", (0,) * EVSES)
-        self._pause_until = array("i", (0,) * EVSES)
-        self._unused = array("i", (0,) * EVSES)
-        self._unused_since = array("i", (0,) * EVSES)
+        self._wants = array("i", (0,) * number)
+        self._wired = array("i", (0,) * number)
+        self._pause_until = array("i", (0,) * number)
+        self._unused = array("i", (0,) * number)
+        self._unused_since = array("i", (0,) * number)
 
     def prepare(self, i, params, blind, now):
         """Take over what is told about EVSE ``i``; ceilings that fell act at once.

@@ -5,7 +5,6 @@ from array import array
 from micropython import const
 
 from evse import ticks
-from evse.power.draws import EVSES
 
 # Room must last this long before it is used; it doubles with overloads that come soon again.
 HOLD_MS = const(1_500)
@@ -24,13 +23,13 @@ class Patience:
     ``asked_from[i]`` is the grant in dA before it was asked downwards, else 0.
     """
 
-    def __init__(self):
-        self.waiting = array("i", (0,) * EVSES)
-        self.asked_from = array("i", (0,) * EVSES)
-        self._ask_at = array("i", (0,) * EVSES)
-        self._asks = array("i", (0,) * EVSES)
-        self._roomy = array("i", (0,) * EVSES)
-        self._since = array("i", (0,) * EVSES)
+    def __init__(self, number):
+        self.waiting = array("i", (0,) * number)
+        self.asked_from = array("i", (0,) * number)
+        self._ask_at = array("i", (0,) * number)
+        self._asks = array("i", (0,) * number)
+        self._roomy = array("i", (0,) * number)
+        self._since = array("i", (0,) * number)
         self._troubled = False
         self._trouble_at = 0
         self._doublings = 0

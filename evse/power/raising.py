@@ -5,7 +5,7 @@ from array import array
 from micropython import const
 
 from evse import reasons
-from evse.power.draws import ASK_DA, EVSES
+from evse.power.draws import ASK_DA
 from evse.power.views import NO_LIMIT, SOLAR
 
 # Raising stays this far below the limit, and needs so much room to happen at all.
@@ -32,10 +32,11 @@ class Raising:
         self._fleet = fleet
         self._rooms = rooms
         self._sun = sunshine
-        self._need = array("i", (0,) * EVSES)
-        self._most = array("i", (0,) * EVSES)
-        self._fair = array("i", (0,) * EVSES)
-        self._before = array("i", (0,) * EVSES)
+        number = len(fleet.views)
+        self._need = array("i", (0,) * number)
+        self._most = array("i", (0,) * number)
+        self._fair = array("i", (0,) * number)
+        self._before = array("i", (0,) * number)
         self._step = 0
         self._wanting = 0
 

@@ -17,7 +17,6 @@ from micropython import const
 
 from evse import reasons, ticks
 
-_EVSES = const(8)
 # A sample counts for so long when no other comes; after that the sun is unknown.
 _HOLD_S = const(15)
 # For so long at least there must be enough for a start, or too little for a stop.
@@ -48,28 +47,28 @@ _TRIM_DA = (0, 0, 0)
 
 
 class Sun:
-    """Solar for up to eight EVSEs; all sun and currents in dA as sums over the phases.
+    """Solar for ``number`` EVSEs; all sun and currents in dA as sums over the phases.
 
     ``params`` is views.Params. ``record(code, i, da)`` is told of each start and stop, with the
     sun at that moment.
     """
 
-    def __init__(self, params, record):
+    def __init__(self, params, record, number):
         self._params = params
         self._record = record
         self._at = 0
-        self._on = array("i", (0,) * _EVSES)  # the verdict
-        self._running = array("i", (0,) * _EVSES)
-        self._sun = array("i", (0,) * _EVSES)
-        self._low = array("i", (0,) * _EVSES)
-        self._mean = array("i", (0,) * _EVSES)
-        self._seen_s = array("i", (0,) * _EVSES)  # how long the mean has been taken
-        self._held_s = array("i", (_HOLD_S,) * _EVSES)  # age of the sample
+        self._on = array("i", (0,) * number)  # the verdict
+        self._running = array("i", (0,) * number)
+        self._sun = array("i", (0,) * number)
+        self._low = array("i", (0,) * number)
+        self._mean = array("i", (0,) * number)
+        self._seen_s = array("i", (0,) * number)  # how long the mean has been taken
+        self._held_s = array("i", (_HOLD_S,) * number)  # age of the sample
         # How long there has been sun enough for a start; once it shall run: too little.
-        self._spell_s = array("i", (0,) * _EVSES)
-        self._rest_s = array("i", (0,) * _EVSES)  # without running, since a start was forgiven
-        self._last_s = array("i", (_LONGEST_S,) * _EVSES)  # since the last stop
-        self._starts = array("i", (0,) * _EVSES)
+        self._spell_s = array("i", (0,) * number)
+        self._rest_s = array("i", (0,) * number)  # without running, since a start was forgiven
+        self._last_s = array("i", (_LONGEST_S,) * number)  # since the last stop
+        self._starts = array("i", (0,) * number)
 
     def judge(self, i, free_da, low_da, running, now):
         """True when EVSE ``i`` shall run; call it at each fresh mains sample.
@@ -111,7 +110,7 @@ class Sun:
             return
         self._at = ticks.add(self._at, 1000 * seconds)
         seconds = min(seconds, _LONGEST_S)
-        for i in range(_EVSES):
+        for i in range(len(self._on)):
             self._last_s[i] = min(_LONGEST_S, self._last_s[i] + seconds)
             self._rest_s[i] = 0 if self._running[i] else self._rest_s[i] + seconds
             if self._rest_s[i] >= _FORGIVEN_S:
@@ -181,7 +180,7 @@ class Sun:
     def _begin(self, i, free_da):
         self._on[i] = 1
         self._spell_s[i] = 0
-        for other in range(_EVSES):
+        for other in range(len(self._on)):
             # The others counted on the same sun; they look anew at what is left.
             if not self._on[other]:
                 self._held_s[other] = _HOLD_S

@@ -5,7 +5,7 @@ from array import array
 from micropython import const
 
 from evse import reasons
-from evse.power.draws import EVIDENCE_DA, EVSES, FALLING
+from evse.power.draws import EVIDENCE_DA, FALLING
 from evse.power.readings import BATTERY, MAINS
 from evse.power.rooms import count
 from evse.power.sun import Sun
@@ -27,13 +27,14 @@ class Sunshine:
         self._readings = readings
         self._fleet = fleet
         self._params = params
-        self.sun = Sun(params, record)
-        self.high = array("i", (0,) * EVSES)
-        self.free_da = array("i", (0,) * EVSES)
+        number = len(fleet.views)
+        self.sun = Sun(params, record, number)
+        self.high = array("i", (0,) * number)
+        self.free_da = array("i", (0,) * number)
         self._room = array("i", (0,) * 4)
         self._runs = 0
-        self._mask = array("i", (0,) * EVSES)
-        self._share = array("i", (0,) * EVSES)
+        self._mask = array("i", (0,) * number)
+        self._share = array("i", (0,) * number)
 
     def battery_da(self, now):
         """Return what the home battery takes (sum of phases) and the sun could give to cars."""

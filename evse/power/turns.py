@@ -5,7 +5,6 @@ from array import array
 from micropython import const
 
 from evse import ticks
-from evse.power.draws import EVSES
 from evse.power.views import FAIR, NODE_ORDER, SOLAR, SOLAR_FIRST
 
 # Who has just begun is not sent away for another, except by a limit.
@@ -26,14 +25,14 @@ class Turns:
     ``waited[i]``: seconds; ``served[i]``: seconds of charging while another waited.
     """
 
-    def __init__(self, allocate):
+    def __init__(self, allocate, number):
         self._allocate = allocate
-        self.order = array("i", range(EVSES))
-        self.waited = array("i", (0,) * EVSES)
-        self.served = array("i", (0,) * EVSES)
-        self._on = array("i", (0,) * EVSES)
-        self._arrived = array("i", (0,) * EVSES)
-        self._key = array("i", (0,) * EVSES)
+        self.order = array("i", range(number))
+        self.waited = array("i", (0,) * number)
+        self.served = array("i", (0,) * number)
+        self._on = array("i", (0,) * number)
+        self._arrived = array("i", (0,) * number)
+        self._key = array("i", (0,) * number)
         self._arrivals = 0
         self._second = None
 

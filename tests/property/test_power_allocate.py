@@ -134,7 +134,7 @@ def test_rank(order, count, key):
 @settings(max_examples=200, deadline=None, derandomize=True)
 def test_the_owner_s_order_is_the_order_of_all_who_wait_and_of_all_who_have_begun(
         order, first, count, holds):
-    turns = Turns(allocate)
+    turns = Turns(allocate, 8)
     params = Params()
     params.order = NODE_ORDER
     params.places = _places(tuple(order[:first]))

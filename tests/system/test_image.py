@@ -208,8 +208,10 @@ def test_micropython_reads_the_same_files(flash, tmp_path, micropython):
     assert found == {**expected, "/data/": None}
 
 
-def test_umodbus_gets_the_stand_in_for_typing(flash, board):
-    assert len(_compiled(board)["lib/umodbus/typing.mpy"]) < 200
+def test_umodbus_comes_without_what_annotations_want(flash, board):
+    found = {path for path in _compiled(board) if path.startswith("lib/umodbus/")}
+    assert found == {"lib/umodbus/%s.mpy" % name for name in ("__init__", "const", "functions")}
+    assert b"typing" not in _compiled(board)["lib/umodbus/functions.mpy"]
 
 
 # ---- the modules ----
@@ -365,6 +367,13 @@ def test_no_app_at_all(start):
     assert "pin 32 out 0" in lines
     assert any("no firmware" in line for line in lines)
     assert not [line for line in lines if line.startswith("app ")]
+
+
+def test_what_only_boot_needs_is_gone_when_the_app_runs(start):
+    lines = start({**APP, "/a/main.py": "import __main__\nprint('app', [name for name in (\n"
+                                        "    'choose_slot', 'named', 'outputs_safe', '_slot')\n"
+                                        "    if hasattr(__main__, name)])\n"})
+    assert "app ['_slot']" in lines
 
 
 def test_boot_imports_nothing_of_ours():

@@ -341,8 +341,15 @@ def test_ours_go_before_what_the_interpreter_brings(stock, frozen, slot):
     text, = (one for one in carried.constants if isinstance(one, str))
     missing = [line for line in (slot / "modules").read_text().splitlines(keepends=True)
                if line not in text]
-    assert [line.split()[0] for line in missing] == ["evse.power.allocate_native",
-                                                     "evse.boards.sampler_esp32"]
+    assert [line.split()[0] for line in missing] == ["evse.boards.sampler_esp32",
+                                                     "evse.power.allocate_native"]
+
+
+def test_the_names_of_the_first_files_are_there_as_well(frozen):
+    """They are read as text or from the slot at each start; what is new then takes memory."""
+    texts = {text for pool in Memory(frozen).pools() for text in pool[3]}
+    assert {"outputs_safe", "choose_slot", "/trial", "_load_from", "_carried"} <= {
+        text.decode() if isinstance(text, bytes) else text for text in texts}
 
 
 # ---- the order of loading ----
@@ -363,13 +370,33 @@ def test_the_list_says_what_is_loaded_at_the_start(slot):
     order = [line[0] for line in lines]
     when = {line[0]: line[3] for line in lines}
     assert order.index("evse.ticks") < order.index("evse.core") < order.index("evse.app")
-    assert {when[name] for name in ("evse.app", "evse.boards." + BOARD, "microdot")} == {"now"}
+    assert {when[name] for name in ("evse.app", "evse.power.regulator", "microdot")} == {"now"}
     assert when["evse.clock"] == when["umqtt.simple"] == "later"
     assert "later now" not in " ".join(when.values())
     assert "main" not in when
 
 
+def test_the_board_comes_first_with_what_it_needs_itself(slot):
+    """It makes the room for all others."""
+    lines = [line.split() for line in (slot / "modules").read_text().splitlines()]
+    first = [line[0] for line in lines if line[3] == "first"]
+    assert first == [line[0] for line in lines[:len(first)]]
+    assert {"evse.build", "evse.start", "evse.boards." + BOARD} <= set(first)
+    assert not [name for name in first if name not in ("evse.build", "evse.start", "evse.ticks")
+                and not name.startswith("evse.boards")]
+
+
 # ---- main.py ----
+START = '''
+import sys
+from evse import base
+def main(load):
+    assert base.VERSION and "evse.core" not in sys.modules
+    load()
+    print("loaded", "evse.app" in sys.modules)
+    from evse import app
+    app.main()
+'''
 APP = '''
 import sys, os, gc
 from evse import core
@@ -386,7 +413,8 @@ def main():
     print(core.base.VERSION, sys.modules["evse.pack.inner"].VERSION)
 '''
 MODULES = {
-    "evse.base": ("evse", "VERSION = 1", "now"),
+    "evse.base": ("evse", "VERSION = 1", "first"),
+    "evse.start": ("evse", START, "first"),
     "evse.core": ("evse", "from evse import base\nVERSION = 1", "now"),
     "evse.pack": ("evse", "", "now"),
     "evse.pack.inner": ("evse/pack", "VERSION = 1", "now"),
@@ -430,7 +458,9 @@ def start(tmp_path, micropython):
         done = subprocess.run([micropython, "-c", script], text=True, capture_output=True,
                               timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.splitlines()
+        loaded, *lines = done.stdout.splitlines()
+        assert loaded == "loaded %s" % carried
+        return lines
     return run
 
 
@@ -463,7 +493,7 @@ def test_what_is_loaded_later_is_the_changed_one_as_well(start):
 
 @pytest.mark.parametrize("changed,left", [
     ((), 0), (("evse.core",), 1), (("lib_module", "lib_later"), 2), (("evse.pack.inner",), 1),
-    (("evse.late",), 6)])
+    (("evse.late",), 7)])
 def test_the_slot_holds_only_what_the_image_lacks(start, tmp_path, changed, left):
     """All of a package once one of its modules that are loaded later has changed."""
     assert len(start(changed=changed)) == 8

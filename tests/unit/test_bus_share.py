@@ -380,3 +380,21 @@ def test_a_node_that_misses_five_polls_is_lost_and_its_meter_left_alone():
     assert not view.charging
     group.turn(1, A)
     assert group.core.group.state[1] == 1
+
+
+def test_the_bus_ends_its_turns_when_this_is_no_master_any_more():
+    """What nodes are told until it notices is that there is nothing for them."""
+    group = Group()
+    for n in range(1, 8):
+        group.turn(n, A)
+    admitted(group, 7)
+    group.currents.begin()
+    group.bench.command("set", ("pwr_share", "Disabled"), "LCD")
+    assert len(group.core.regulator.evses) == 1
+    for n in range(1, 8):
+        for status in (A, COMM_B, OURS, C):
+            group.turn(n, status)
+        group.nodes[n].missed()
+        assert not group.grant(n)
+    assert group.currents.begin()[6:22] == bytes(16)
+    assert not group.currents.urgent()

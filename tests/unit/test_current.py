@@ -158,8 +158,10 @@ def test_who_shares_changes_only_while_nothing_charges():
     bench.command("mode", "Off")
     bench.run(10_000)
     assert bench.core.group is not None and len(bench.core.regulator.evses) == 8
+    assert len(bench.core.regulator.uses) == 8
     bench.command("set", ("pwr_share", "Disabled"), "LCD")
     assert bench.core.group is None and len(bench.core.regulator.evses) == 1
+    assert len(bench.core.regulator.uses) == 1
 
 
 def test_the_first_phase_of_a_rotated_installation_is_another_of_the_mains():
@@ -240,3 +242,23 @@ def test_a_lost_node_that_only_held_a_grant_is_reserved_as_well():
     assert (grants[1], grants[2]) == (0, 140)
     bench.run(8_000)
     assert grants[2] == 200
+
+
+def test_a_charger_is_alone_master_and_node_by_turns_and_regulates_as_each():
+    bench = Bench(dict(SMART, mode="Normal", circuit=32))
+    for share, count in (("Master", 8), ("Node 2", 1), ("Master", 8), ("Disabled", 1)):
+        bench.command("set", ("pwr_share", share), "LCD")
+        regulator = bench.core.regulator
+        assert len(regulator.evses) == len(regulator.limits) == len(regulator.uses) == count
+        bench.car = "C"
+        for _ in range(30):
+            if bench.core.member:
+                told(bench, 100, 1)
+            else:
+                if bench.core.group:
+                    bench.core.group.heard(7, True, False, 0, 160, 0, bench.now)
+                bench.run(1000)
+        assert bench.core.regulator is regulator and regulator.grant_da[0], share
+        assert (regulator.grant_da[7] > 0) == (count == 8), share
+        bench.car = "A"
+        bench.run(3000)

@@ -19,7 +19,7 @@ class Day:
         self.params = Params()
         self.params.style = style
         self.events = []
-        self.sun = Sun(self.params, record or self._record)
+        self.sun = Sun(self.params, record or self._record, count)
         self.now = start
         self.low = low
         self.runs = [False] * count
@@ -450,7 +450,7 @@ def test_nothing_is_allocated():
     if not lock:
         return  # CPython
     for style in STYLES:
-        day = Day(style, record=record)
+        day = Day(style, record=record, count=8)
         sun = day.sun
         running = False
         now = day.now
