@@ -81,7 +81,7 @@ class Status:
         self.ntp = {"problem": "", "synced_s": 0, "offset_s": 0, "failures": 0}  # of evse.net.ntp
         self.reset_cause = ""  # as the board says
         self.heaps = tuple  # the board's function, for memory beside Python's
-        self.heap_low = gc.mem_free()  # the least that ``heap_free`` has seen
+        self.heap_free = self.heap_low = gc.mem_free()  # in bytes; the least it has been seen
         # Of evse.net: wifi's where a board has one; the web server, for its counters; mqtt's while
         # there is a link or somebody tries.
         self.network = self.web = self.mqtt = None
@@ -97,10 +97,13 @@ class Status:
         self._refresh_power()
 
     def refreshing(self):
-        """Take all facts anew, in two steps; yields "" after each, so that others may run."""
+        """Take all facts anew, free memory too; yields "" after each step: others may run."""
         self._refresh_charging()
         yield ""
         self._refresh_power()
+        yield ""
+        self.heap_free = gc.mem_free()  # the interpreter walks all of the memory to know
+        self.heap_low = min(self.heap_free, self.heap_low)
         yield ""
 
     def _refresh_charging(self):
@@ -215,12 +218,6 @@ class Status:
         """What is known of the car, by the names clients know, or None without a modem."""
         modem = self._core.charger.modem
         return modem and {key: getattr(modem, key) for key in _EV_STATE}
-
-    def heap_free(self):
-        """Free bytes of memory; the interpreter walks all of it to know."""
-        free = gc.mem_free()
-        self.heap_low = min(free, self.heap_low)
-        return free
 
     def fault_bits(self):
         """Bits of the faults that are up now, whenever the last refresh was."""

@@ -96,7 +96,8 @@ class _Events(Reply):
         How long something is ago, and what changes every second, is no change.
         """
         status = self._status
-        status.refresh()
+        for _ in status.refreshing():
+            await asyncio.sleep_ms(0)
         group = total = 0
         pieces = []
         told = False

@@ -31,7 +31,7 @@ def members(status, request):
     """Yield the members of the document in short pieces, an empty one after each group of them.
 
     A piece that begins with ``,"age_ms"`` or ``,"left_s"`` says how long something is ago or
-    takes. ``status.refresh()`` comes before.
+    takes. ``status.refreshing()`` comes before.
     """
     setting = status.setting
     yield '"version":%s,"board":%s,"serial":%d' % (
@@ -40,7 +40,7 @@ def members(status, request):
     yield '"uptime_s":%d' % status.uptime_s
     yield ',"clock":{"s":%d,"local":%s},"heap":{"free":%d,"low":%d}' % (
         status.clock_s, quote(status.clock_s and status.local(status.clock_s) or ""),
-        status.heap_free(), status.heap_low)
+        status.heap_free, status.heap_low)
     yield ',"reset_cause":%s,"light_s":%d' % (quote(status.reset_cause), status.backlight_s)
     yield ',"cycle":%s' % quote(status.cycle_summary())
     yield ""
@@ -223,9 +223,10 @@ def _limits(status):
     """Yield the limits: those of the group, then each charger with its own."""
     status.refresh()
     yield ""
-    yield '{"group":['
+    group = status.details("group_limits")  # loaded for it
+    yield '{"group":[\n'
     comma = ""
-    for code, words, of, limit_da in status.details("group_limits"):
+    for code, words, of, limit_da in group:
         yield '%s{"code":%d,"text":%s,"of":"%s","da":%d}\n' % (
             comma, code, quote(words), of, limit_da)
         comma = ","

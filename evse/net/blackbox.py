@@ -90,10 +90,9 @@ def _limits(status):
 
 def _memory(status):
     """Memory, and how evenly the control cycle runs."""
-    yield ""  # the interpreter walks all of the memory now
-    free = status.heap_free()
-    yield ""
-    yield "python: free %d, used %d, least free %d\n" % (free, gc.mem_alloc(), status.heap_low)
+    yield ""  # the interpreter walks all of the memory next
+    yield "python: free %d, used %d, least free %d\n" % (
+        status.heap_free, gc.mem_alloc(), status.heap_low)
     for name, free, largest, least in status.heaps():
         yield "%s: free %s, largest %s, least free %s\n" % (name, free, largest, least)
     cycle = status.cycle

@@ -202,9 +202,8 @@ def _board(status):
         yield "microevse_cycle_seconds_count %d" % total
         yield _head("cycle_worst_seconds", "gauge", "longest period since the start")
         yield "microevse_cycle_worst_seconds %s" % _value(cycle.worst_ms, 1000)
-    yield ""  # the interpreter walks all of the memory now
-    heaps = [("python", status.heap_free(), None, status.heap_low)] + list(status.heaps())
-    yield ""
+    heaps = [("python", status.heap_free, None, status.heap_low)] + list(status.heaps())
+    yield ""  # the interpreter walks all of the memory next
     yield _head("heap_used_bytes", "gauge", "memory of Python's objects, garbage included")
     yield 'microevse_heap_used_bytes{heap="python"} %d' % gc.mem_alloc()
     for at, name, words in ((1, "free", "free memory"), (2, "largest_free", "largest piece of it"),

@@ -139,8 +139,9 @@ class Mqtt:
             now = self._now()
             taken = self.taken
             busy = self._listen(now)
+            await asyncio.sleep_ms(0)  # to take a message, to send and to tell are a slice each
             self._watch(now)
-            await asyncio.sleep_ms(0)  # to take a message and to tell a fact are a slice each
+            await asyncio.sleep_ms(0)
             if ticks.diff(now, self._looked) >= _ROUND_MS:
                 self._looked = now
                 self._again |= self._wanted() != self._settings
@@ -163,10 +164,12 @@ class Mqtt:
         except OSError as problem:
             if problem.errno != EINPROGRESS:
                 raise
-        while not poller.poll(0):
+        while True:
+            await asyncio.sleep_ms(_POLL_MS)
+            if poller.poll(0):
+                return
             if self._again or ticks.due(self._now(), end):
                 raise OSError
-            await asyncio.sleep_ms(_POLL_MS)
 
     async def _part(self):
         """Say goodbye: the broker would not tell anybody otherwise."""

@@ -46,7 +46,7 @@ class FakeStatus:
     serial = 4711
     uptime_s = 3661
     reset_cause = "power"
-    heap_low = 41000
+    heap_free, heap_low = 60000, 41000
     state_id = 2
     state_name = "Charging"
     mode = "Smart"
@@ -153,9 +153,6 @@ class FakeStatus:
 
     def ev_state(self):
         return self.car and dict(self.car)
-
-    def heap_free(self):
-        return 60000
 
     def busy(self):
         return self.charging

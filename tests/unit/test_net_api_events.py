@@ -108,7 +108,7 @@ def test_members_that_change_come_alone():
         if passed == 2:
             status.uptime_s += 2  # what changes all the time
             status.mains_age_ms += 900
-            status.heap_free = lambda: 1
+            status.heap_free = 1
 
     events = listen(status, Peer(script, 4)).told()
     assert [kind for kind, _ in events] == ["status", "status"]

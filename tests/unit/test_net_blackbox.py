@@ -26,7 +26,6 @@ class Whole(FakeStatus):
 
     delay_s = 12
     reset_cause = "watchdog"
-    heap_low = 41000
     rfid_last = CARD
     record = "secret-record"
     portal_password = "secret-portal"

@@ -12,7 +12,6 @@ class Figures(FakeStatus):
 
     delay_s = 12
     reset_cause = "watchdog"
-    heap_low = 41000
 
     def __init__(self):
         super().__init__()

@@ -52,8 +52,7 @@ def test_a_charger_at_work():
     assert status.temp == 25
     assert status.clock_s >= NOON_S
     assert status.uptime_s >= 13
-    assert status.heap_free() > 1000
-    assert status.heap_low <= status.heap_free()
+    assert 1000 < status.heap_low <= status.heap_free
 
 
 def test_facts_are_of_the_last_refresh():
@@ -63,6 +62,22 @@ def test_facts_are_of_the_last_refresh():
     assert status.state_id == 0
     status.refresh()
     assert status.state_id == 2
+
+
+def test_free_memory_is_a_fact_that_is_refreshed_in_a_step_of_its_own():
+    status = Bench().status
+    status.heap_free, status.heap_low = 0, 1 << 29
+    status.refresh()
+    assert status.heap_free == 0
+    steps = status.refreshing()
+    next(steps)
+    next(steps)
+    assert status.heap_free == 0
+    next(steps)
+    assert status.heap_low == status.heap_free > 1000
+    status.heap_low = 7
+    assert list(status.refreshing()) == ["", "", ""]
+    assert status.heap_low == 7 < status.heap_free
 
 
 def test_off_and_pause_go_before_the_mode():
