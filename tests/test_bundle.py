@@ -25,7 +25,7 @@ MODULES = {
     "history": 'import { say } from "./core.js";\nimport { draw } from "./chart.js";\n'
                'import { Flow } from "./flow.js";\nconst open2 = typeof Flow;\n'
                'export async function open() {\n  say(`${draw()} ${open2}`);\n}\n',
-    "chart": 'export const draw = () => "drawn";\n',
+    "chart": 'export const draw = () => (typeof history === "undefined" ? "drawn" : "taken");\n',
     "views": '// All\nexport * as history from "./history.js";\n',
     "portal": 'import { draw } from "./chart.js";\nconsole.log(draw());\n',
 }
@@ -61,12 +61,21 @@ def test_what_app_has_is_not_in_views_again():
     assert "$chart = " in files["portal"]
 
 
+def test_what_is_taken_by_name_is_known_in_the_whole_file():
+    files = bundle.bundled(MODULES)
+    assert files["app"].count("const { here, say } = $core;") == 1
+    assert files["views"].count("const { say } = $core;") == 1
+    assert files["app"].count("const { say: tell } = $core;") == 1  # but this name is one's own
+
+
 @pytest.mark.parametrize(("name", "text", "problem"), (
     ("chart", "export let draw = 1;", "chart.js: export let"),
     ("chart", "export default 1;", "chart.js: export default"),
     ("chart", 'import "./core.js";', "chart.js: import"),
     ("chart", 'import { open } from "./history.js";', "needs itself by way of chart.js"),
     ("chart", 'import { x } from "./nothing.js";', "there is no nothing.js, which chart.js"),
+    ("history", 'import { draw } from "./chart.js";\nimport { draw } from "./flow.js";',
+     "flow.js and chart.js both give draw"),
     ("alone", "", "nothing needs alone.js")))
 def test_what_it_does_not_understand_is_refused(name, text, problem):
     with pytest.raises(bundle.Problem, match=problem):

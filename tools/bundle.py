@@ -1,15 +1,17 @@
 """Make few files of the page's modules: each is a function there, whose names are its own.
 
-One file is one request, and packs better than twenty. ``app`` carries what is wanted at once,
-``views`` the rest, taking from ``app`` what is there, so ``app`` must not wait for it before it
-has run itself; ``portal`` stands alone. Imports and exports are lines of few forms; what is of
-another form is refused. In web/ the modules work as they are.
+One file is one request, and packs better than twenty. What modules take of each other by name is
+known in the whole file: so the minifier gives it one short name, and not another one in each
+module. ``app`` carries what is wanted at once, ``views`` the rest, taking from ``app`` what is
+there, so ``app`` must not wait for it before it has run itself; ``portal`` stands alone. Imports
+and exports are lines of few forms; what is of another form is refused. In web/ the modules work as
+they are.
 """
 
 import re
 
 ROOTS = ("app", "views", "portal")
-_IMPORT = re.compile(r'import (?:(\{ .+ \})|\* as (\w+)) from "\./(\w+)\.js";')
+_IMPORT = re.compile(r'import (?:\{ (.+) \}|\* as (\w+)) from "\./(\w+)\.js";')
 _EXPORT = re.compile(r"export ((?:async )?function|const|class) (\w+)(.*)", re.DOTALL)
 _PASSED = re.compile(r'export \* as (\w+) from "\./(\w+)\.js";')
 
@@ -19,11 +21,15 @@ class Problem(Exception):
 
 
 class _Module:
-    """One module: ``body``, ``wants`` (names of modules), ``gives`` ({name outside: inside})."""
+    """One module: ``body``, ``wants`` (names of modules), ``gives`` ({name outside: inside}).
+
+    ``takes`` are the names it takes from each of those that it wants: {module: [name]}.
+    """
 
     def __init__(self, name, text):
         self.name = name
         self.wants = []
+        self.takes = {}
         self.gives = {}
         body = []
         for line in text.splitlines():
@@ -32,7 +38,7 @@ class _Module:
             given = _EXPORT.fullmatch(line)
             if taken:
                 self.wants.append(taken[3])
-                line = "const %s = $%s;" % (taken[2] or taken[1].replace(" as ", ": "), taken[3])
+                line = "const %s = $%s;" % (taken[2], taken[3]) if taken[2] else self._take(taken)
             elif passed:
                 self.wants.append(passed[2])
                 self.gives[passed[1]] = "$" + passed[2]
@@ -44,6 +50,13 @@ class _Module:
                 raise Problem("%s.js: %s" % (name, line))
             body.append(line)
         self.body = "\n".join(body)
+
+    def _take(self, found):
+        """What becomes of an import of names: a line for those that are called otherwise here."""
+        names = found[1].split(", ")
+        self.takes[found[3]] = [name for name in names if " as " not in name]
+        renamed = [name.replace(" as ", ": ") for name in names if " as " in name]
+        return "const { %s } = $%s;" % (", ".join(renamed), found[3]) if renamed else ""
 
 
 def _needed(name, modules, before, within=()):
@@ -66,6 +79,18 @@ def _function(module):
     return "const $%s = (() => {\n%s\nreturn { %s };\n})();" % (module.name, module.body, gives)
 
 
+def _taken(name, users, known):
+    """The line that makes known what ``users`` take from module ``name``, if they do; see Problem.
+
+    ``known`` ({what: module}) is what the file knows already, and gets these names.
+    """
+    taken = sorted({one for user in users for one in user.takes.get(name, ())})
+    for one in taken:
+        if known.setdefault(one, name) != name:
+            raise Problem("%s.js and %s.js both give %s" % (known[one], name, one))
+    return "const { %s } = $%s;" % (", ".join(taken), name) if taken else ""
+
+
 def bundled(sources):
     """{name: text} of the files that are sent, of {name: text} of all modules; see Problem."""
     modules = {name: _Module(name, text) for name, text in sources.items()}
@@ -73,22 +98,28 @@ def bundled(sources):
     shared = []
     for root in ROOTS:
         *parts, last = _needed(root, modules, shared if root == "views" else ())
-        lines = [_function(modules[part]) for part in parts]
-        # It may wait, and what it gives is given by the file.
-        lines.append("await (async () => {\n%s\n})();" % modules[last].body)
+        users = [modules[name] for name in (*parts, last)]
+        others = sorted({want for user in users for want in user.wants} - set(parts))
+        known = {}
+        lines = [_taken(name, users, known) for name in others]
+        for part in parts:
+            lines += [_function(modules[part]), _taken(part, users, known)]
+        gives = modules[last].gives
         if root == "app":
             shared = parts
             gives = {"$" + part: "$" + part for part in parts}
-        else:
-            gives = modules[last].gives
-            taken = {"$" + want for part in (*parts, last) for want in modules[part].wants
-                     if want not in parts}
-            if taken:
-                lines.insert(0, 'import { %s } from "./app.js";' % ", ".join(sorted(taken)))
+        # The names at the top of a file would stay as they are; and it may wait. What is given
+        # has a name of its own there: it may be called as what all browsers have.
+        inside = ", ".join(gives.values())
+        text = "await (async () => {\n%s\n{\n%s\n}\nreturn [%s];\n})();\n" % (
+            "\n".join(lines), modules[last].body, inside)
         if gives:
-            lines.append("export { %s };" % ", ".join(
-                "%s as %s" % (inside, outside) for outside, inside in gives.items()))
-        found[root] = "\n".join(lines) + "\n"
+            text = "const [%s] = %sexport { %s };\n" % (inside, text, ", ".join(
+                "%s as %s" % (one, outside) for outside, one in gives.items()))
+        if others:
+            text = 'import { %s } from "./app.js";\n%s' % (
+                ", ".join("$" + name for name in others), text)
+        found[root] = text
     lost = set(modules) - {part for root in ROOTS for part in _needed(root, modules, ())}
     if lost:
         raise Problem("nothing needs %s.js" % ", ".join(sorted(lost)))

@@ -117,9 +117,10 @@ def said_by_the_charger():
 
 
 def pack(language, page):
-    """The file of a language for a Page: bytes of a JSON object {``short(English)`` or key: text}.
+    """The file of a language for a Page: bytes of a JSON object of three lists.
 
-    Under "" are the texts of the page's numbers, in their order.
+    ``keys`` are short(English), or a kind and a name such as "help mains", ``texts`` what stands
+    under them, ``numbered`` the texts of the page's numbers.
     """
     own, panel = parse(language), texts.parse(language)
     charger = said_by_the_charger()
@@ -132,14 +133,16 @@ def pack(language, page):
             if text and english not in found:
                 found[english] = text
     found = _shortened(found)
-    found[""] = [own["words"].get(english, english) for english in page.numbers]
     helps = {key[5:]: text for key, text in panel["help"].items()}
     for kind, values in (("value", own["values"]), ("label", own["labels"]),
                          ("help", {**helps, **own["help"]})):
         for key, text in values.items():
             found["%s %s" % (kind, key)] = text
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"),
-                      sort_keys=True).encode()
+    keys = sorted(found, key=lambda key: (" " not in key, key))  # what is alike packs better so
+    return json.dumps({
+        "keys": keys, "texts": [found[key] for key in keys],
+        "numbered": [own["words"].get(english, english) for english in page.numbers],
+    }, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 # Words of a line of the wiring: what stands before them, and they.

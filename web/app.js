@@ -82,6 +82,7 @@ byId("language").addEventListener("change", (event) => {
   location.reload();
 });
 byId("refused-close").addEventListener("click", () => refuse(""));
+byId("reload").addEventListener("click", () => location.reload());
 byId("login").addEventListener("click", async () => (await view("login"))?.login());
 byId("logout").addEventListener("click", async () => (await view("login"))?.logout());
 document.querySelector(".skip").addEventListener("click", (event) => {

@@ -7,7 +7,7 @@ const SLOW_MS = 10000; // for one that is long
 const AGAIN_MS = 1000; // the charger was busy
 const TRIES = 4;
 const SILENT_MS = 4500; // without a sign of life the charger counts as lost
-const LISTEN_AGAIN_MS = 30000; // when there was no place for one who listens
+const LISTEN_AGAIN_MS = 5000; // when there was no place for one who listens: one may have become free
 const POLL_MS = 1000;
 const QUARTER_S = 900; // no zone is finer
 const LANGUAGES = ["en", "nl", "de"];
@@ -19,7 +19,8 @@ export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 const wanted = stored("language") || navigator.language.slice(0, 2);
 export const language = LANGUAGES.includes(wanted) ? wanted : "en";
-let words = {};
+let words = {}; // by what stands for the English text, or by kind and name
+let numbered = [];
 let patterns = null; // of what the charger says with numbers in it
 
 export function stored(key, value) {
@@ -35,8 +36,11 @@ export function stored(key, value) {
 // All that is said is in a file of the language; without it nothing can be.
 export async function loadWords() {
   const answer = await ask(`/${language}.json`);
-  if (answer?.ok) words = answer.document;
-  return answer?.ok;
+  if (!answer?.ok) return false;
+  const { keys, texts } = answer.document;
+  words = Object.fromEntries(keys.map((key, at) => [key, texts[at]]));
+  numbered = answer.document.numbered;
+  return true;
 }
 
 function filled(text, values) {
@@ -46,7 +50,7 @@ function filled(text, values) {
 // As tools/webtexts.py: what the scripts say just where they do has become a number, other texts
 // with nothing to fill in stand under one made of them.
 const short = (text) => [...text].reduce((sum, char) => (sum * 31 + char.codePointAt()) % 1679616, 0).toString(36);
-const known = (text) => (typeof text === "number" ? words[""]?.[text] : words[text.includes("{0}") ? text : short(text)]);
+const known = (text) => (typeof text === "number" ? numbered[text] : words[text.includes("{0}") ? text : short(text)]);
 
 // The language's words for an English text with {0}, {1}, ... in it.
 export function t(text, ...values) {
@@ -334,10 +338,10 @@ function take(members) {
   const booted = now - 1000 * charger.status.uptime_s;
   if ("uptime_s" in members && Math.abs(booted - charger.booted) > 1500) charger.booted = booted;
   charger.version ||= charger.status.version;
-  if (charger.version !== charger.status.version) { // it has been updated
-    charger.version = charger.status.version; // asked once: somebody may have to finish something
-    location.reload();
-  }
+  const other = charger.version !== charger.status.version; // it has been updated
+  const asked = !byId("newer").hidden; // once is enough: somebody may have to finish something
+  byId("newer").hidden = !other;
+  if (other && !asked) location.reload();
   for (const show of listeners) {
     try {
       show(charger.status);

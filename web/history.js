@@ -21,13 +21,23 @@ const QUARTERS = { title: t("Bought in each quarter of an hour, in kW"), unit: 1
   { name: "import_w", area: true, words: t("bought") }, { name: "budget_w", words: t("what it may be") }] };
 
 export function open(place, rest) {
+  const title = el("h2", {}, t("History"));
   const note = el("p", { class: "soft" }, t("Asking the charger"));
-  const head = el("section", { class: "card broad" }, el("h2", {}, t("History")), note);
+  const head = el("section", { class: "card broad" }, title, note);
   place.append(head);
+  let shown = null; // the day in sight; "" while the charger knows of none
   let end = null;
   return {
-    show(status) {
-      end ??= begin(place, head, note, status.clock, rest);
+    // The day that the address names, or today: that one gives way to the next at midnight.
+    show({ clock }) {
+      const today = clock.local.slice(0, 10);
+      const date = today && (Number.isNaN(Date.parse(rest)) ? today : rest.slice(0, 10));
+      if (date === shown || (shown && !today)) return;
+      shown = date;
+      end?.();
+      head.replaceChildren(title, note);
+      place.replaceChildren(head);
+      end = begin(place, head, note, clock.s, date, today);
     },
     close() {
       end?.();
@@ -48,20 +58,18 @@ function chooser(date, today) {
   return el("p", { class: "links" }, link(-1, t("Day before")), choose, date < today && link(1, t("Next day")));
 }
 
-// Shows the day `wanted`, or today; returns what ends that.
-function begin(place, head, note, clock, wanted) {
-  const today = clock.local.slice(0, 10);
-  if (!today) {
+// Shows the day `date`; returns what ends that. `now` is in Unix seconds.
+function begin(place, head, note, now, date, today) {
+  if (!date) {
     setText(note, t("The charger does not know the time of day, so it keeps no history."));
     return () => {};
   }
-  const date = Number.isNaN(Date.parse(wanted)) ? today : wanted.slice(0, 10);
   const from = (day) => Date.parse(day) / 1000 - zone(Date.parse(day) / 1000);
   const day = {
     begin: from(date), end: from(later(date, 1)), rows: [], words: {}, band: null,
     hour: (s) => new Date((s + zone(s)) * 1000).toISOString().slice(11, 16),
   };
-  day.step = day.begin > clock.s - MINUTES_KEPT_S ? MINUTE_S : QUARTER_S;
+  day.step = day.begin > now - MINUTES_KEPT_S ? MINUTE_S : QUARTER_S;
   note.before(chooser(date, today));
   return follow(day, note, drawn(place, head, day));
 }

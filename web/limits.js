@@ -5,14 +5,14 @@ import { LIMITS } from "./why.js";
 
 // By the code of the limit: where it is set, and what one can do.
 const HELP = {
-  40: ["charging/max", "Raise it only as far as wires and circuit breaker allow."],
-  41: ["charging/config", "A thicker cable carries more."],
-  42: ["mains/mains", "Switch off other loads, or charge when they are off."],
+  40: ["charging/max", t("Raise it only as far as wires and circuit breaker allow.")],
+  41: ["charging/config", t("A thicker cable carries more.")],
+  42: ["mains/mains", t("Switch off other loads, or charge when they are off.")],
   43: ["mains/circuit"],
-  45: ["", "Press “Clear” at the slider."],
-  46: ["board/max_temp", "Give it shade and air."],
-  51: ["capacity", "More would be dearer."],
-  52: ["solar", "NORMAL and SMART charge faster."],
+  45: ["", t("Press “Clear” at the slider.")],
+  46: ["board/max_temp", t("Give it shade and air.")],
+  51: ["capacity", t("More would be dearer.")],
+  52: ["solar", t("NORMAL and SMART charge faster.")],
   53: ["solar/battery_protect"],
   56: ["charging/random_start_s"],
 };
@@ -37,7 +37,7 @@ export async function limits(place, status) {
     const value = now ? t("{0} of {1} A", amps(Math.max(...now)), one.da / 10) : t("{0} A", one.da / 10);
     const sum = one.of === "sum" ? ` ${t("(sum of the phases)")}` : "";
     return el("li", { class: one.wins ? "wins" : "" }, el("strong", {}, said(one.text)), ` ${value}${sum} `, one.wins ? el("em", {}, t("This one decides.")) : "",
-      el("small", {}, ` ${help ? t(help) : one.wins ? sentence(LIMITS[one.code]?.(status)) : ""} `), link ? el("a", { href: `#settings/${link}` }, t("Change it")) : "");
+      el("small", {}, ` ${help ?? (one.wins ? sentence(LIMITS[one.code]?.(status)) : "")} `), link ? el("a", { href: `#settings/${link}` }, t("Change it")) : "");
   });
   const list = place.querySelector("ul") ?? place.appendChild(el("ul", { id: "limits" }));
   if (!list.contains(document.activeElement)) list.replaceChildren(...lines);

@@ -5,8 +5,8 @@ import { age, amps, ask, command, el, kw, kwh, lively, said, sentence, setFacts,
 import { form, idle, named, settings } from "./form.js";
 import { GROUPS, shower } from "./settings.js";
 
-const PLACES = { mains: "Mains meter", circuit: "Circuit meter", ev: "Car's meter", bus: "Bus", car: "Car" };
-const STATES = { done: "Examined: nothing is wrong, as far as one can tell from here.", stopped: "The examination was stopped.", failed: "The examination could not be carried through." };
+const PLACES = { mains: t("Mains meter"), circuit: t("Circuit meter"), ev: t("Car's meter"), bus: t("Bus"), car: t("Car") };
+const STATES = { done: t("Examined: nothing is wrong, as far as one can tell from here."), stopped: t("The examination was stopped."), failed: t("The examination could not be carried through.") };
 // Each meter: its member of the status, the first letters of its settings.
 const METERS = [["mains", /^(mains|grid|sb2)_?/], ["circuit", /^circt/], ["ev", /^ev_/]];
 const LOST_MISSES = 5;
@@ -19,7 +19,7 @@ export async function open(place, rest) {
   const forms = [];
   const shows = [];
   const close = lively();
-  const card = (title, ...content) => place.append(el("section", { class: "card" }, el("h2", {}, t(title)), ...content));
+  const card = (title, ...content) => place.append(el("section", { class: "card" }, el("h2", {}, title), ...content));
   const made = (own) => {
     forms.push([own, form(own)]);
     return forms.at(-1)[1].element;
@@ -32,16 +32,16 @@ export async function open(place, rest) {
   }
   const custom = keys.filter((key) => key.startsWith("em_"));
   const details = el("details", { open: !idle(custom[0]) }, el("summary", {}, t("Registers of a Custom meter")), made(custom));
-  card("Another meter", el("p", { class: "soft" }, t("For a meter that is not in the list: choose “Another” and say where its values are. Its manual tells.")), details);
+  card(t("Another meter"), el("p", { class: "soft" }, t("For a meter that is not in the list: choose “Another” and say where its values are. Its manual tells.")), details);
 
   const box = el("dl");
   card("Sensorbox", box);
   shows.push((status) => showBox(status.sensorbox, box));
   const bus = el("div");
-  card("Bus", bus);
+  card(t("Bus"), bus);
   shows.push((status) => showBus(status.bus, bus));
   const doctor = makeDoctor();
-  card("Examine", ...doctor.elements);
+  card(t("Examine"), ...doctor.elements);
   shows.push(doctor.show);
 
   const wanted = forms.find(([own]) => own.includes(rest));
@@ -83,8 +83,8 @@ function showBox(box, live) {
   const facts = [
     [t("Version"), box.version ? `${box.version / 10} (${box.software})` : t("not seen yet")],
     [t("Measures"), box.p1 ? t("the smart meter (P1)") : t("by current transformers")],
-    [t("Wiring"), box.p1 ? "" : `${t(box.wiring & 2 ? "3 wires" : "4 wires")}, ${t(box.wiring & 1 ? "rotation left" : "rotation right")}`],
-    [t("WiFi"), box.wifi_connected ? box.ip : t(["off", "not connected", "set-up"][box.wifi_mode] ?? "off")],
+    [t("Wiring"), box.p1 ? "" : `${box.wiring & 2 ? t("3 wires") : t("4 wires")}, ${box.wiring & 1 ? t("rotation left") : t("rotation right")}`],
+    [t("WiFi"), box.wifi_connected ? box.ip : [t("off"), t("not connected"), t("set-up")][box.wifi_mode] ?? t("off")],
     [t("Password of its portal"), box.portal_password],
   ].filter(([, text]) => text);
   setFacts(live, facts);
@@ -93,7 +93,7 @@ function showBox(box, live) {
 // ---- The bus ----
 
 function placeText(where) {
-  const text = where.split(", ").map((part) => (PLACES[part] ? t(PLACES[part]) : said(part))).join(", ");
+  const text = where.split(", ").map((part) => PLACES[part] ?? said(part)).join(", ");
   return text[0].toUpperCase() + text.slice(1);
 }
 
@@ -125,8 +125,8 @@ function showBus(bus, place) {
 // ---- The doctor ----
 
 function makeDoctor() {
-  const button = (kind, title) => el("button", { type: "button", onclick: (event) => command("doctor", kind, event.currentTarget) }, t(title));
-  const [bus, phases, stop] = [button("bus", "Examine the bus"), button("phases", "Examine the phases"), button("stop", "Stop")];
+  const button = (kind, title) => el("button", { type: "button", onclick: (event) => command("doctor", kind, event.currentTarget) }, title);
+  const [bus, phases, stop] = [button("bus", t("Examine the bus")), button("phases", t("Examine the phases")), button("stop", t("Stop"))];
   const why = el("p", { class: "soft" });
   const progress = el("progress", { max: 100, "aria-label": t("Examine") });
   const result = el("p", { role: "status" });
@@ -143,7 +143,7 @@ function makeDoctor() {
     const { state, findings: all } = answer.document;
     const sorted = [...all].sort((a, b) => b.mistake - a.mistake);
     setList(findings, sorted, () => sorted.map((one) => el("li", { class: one.mistake ? "setting mistake" : "setting" }, el("strong", {}, `${one.mistake ? "⚠ " : ""}${placeText(one.where)}: `), sentence(said(one.what)), el("br"), el("small", {}, worded(`help doctor_${one.code}`) || one.hint))));
-    if (state !== "running") setText(result, state === "done" && sorted.some((one) => one.mistake) ? t("Examined. What is marked is wrong.") : t(STATES[state] ?? ""));
+    if (state !== "running") setText(result, state === "done" && sorted.some((one) => one.mistake) ? t("Examined. What is marked is wrong.") : STATES[state] ?? "");
   }
 
   function show({ doctor, evses, charging }) {
@@ -155,7 +155,7 @@ function makeDoctor() {
     why.hidden = running;
     stop.hidden = progress.hidden = !running;
     progress.value = doctor.percent;
-    if (running) setText(result, t(doctor.kind === "bus" ? "Examining the bus. No meter is read meanwhile." : "Examining the phases. The car gets less and more current meanwhile."));
+    if (running) setText(result, doctor.kind === "bus" ? t("Examining the bus. No meter is read meanwhile.") : t("Examining the phases. The car gets less and more current meanwhile."));
     const key = `${doctor.kind} ${doctor.state} ${doctor.percent}`;
     if (doctor.state !== "idle" && key !== seen) look(key);
   }

@@ -4,7 +4,7 @@ import { amps, command, duration, el, kw, kwh, lively, refuse, row, said, setLis
 import { measure } from "./flow.js";
 import { plan as planned } from "./why.js";
 
-const PHASES = { "Always Off": "One phase", "Solar Off": "One phase in SOLAR, else three", "Always On": "Three phases", Auto: "SOLAR chooses, else three" };
+const PHASES = { "Always Off": t("One phase"), "Solar Off": t("One phase in SOLAR, else three"), "Always On": t("Three phases"), Auto: t("SOLAR chooses, else three") };
 
 function section(place, title, ...children) {
   const element = el("section", { class: "card" }, el("h2", {}, title), children);
@@ -85,7 +85,7 @@ function inWords({ text, start, stop, mode }) {
 // ---- The plug ----
 
 function plug(place) {
-  const option = el("select", { id: "contact-2" }, Object.entries(PHASES).map(([name, words]) => new Option(t(words), name)));
+  const option = el("select", { id: "contact-2" }, Object.entries(PHASES).map(([name, words]) => new Option(words, name)));
   const wish = el("select", { id: "phases-wish" }, new Option(t("One phase"), 1), new Option(t("Three phases"), 3));
   const keep = el("input", { type: "checkbox", id: "lock-keep" });
   const now = el("p", { id: "phase-text" });
@@ -116,10 +116,10 @@ function plug(place) {
     wishRow.hidden = !solar;
     fill(option, "value", contactors.contact_2);
     fill(wish, "value", phases.wish);
-    setText(now, !second ? "" : plugged && used ? t("The car uses {0}.", used) : phases.in_force ? t(phases.in_force === 1 ? "The plug has one phase now." : "The plug has three phases now.") : "");
+    setText(now, !second ? "" : plugged && used ? t("The car uses {0}.", used) : phases.in_force ? phases.in_force === 1 ? t("The plug has one phase now.") : t("The plug has three phases now.") : "");
     now.hidden = !now.textContent;
     const locks = bolt.kind !== "Disabled" && bolt.state;
-    setText(lock, locks ? t({ locked: "The cable is locked.", unlocked: "The cable is free.", moving: "The lock is moving." }[bolt.state]) : "");
+    setText(lock, locks ? { locked: t("The cable is locked."), unlocked: t("The cable is free."), moving: t("The lock is moving.") }[bolt.state] : "");
     lock.hidden = keepRow.hidden = !locks;
     fill(keep, "checked", bolt.keep);
     const reads = read.mode !== "Disabled";

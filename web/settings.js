@@ -8,18 +8,18 @@ import * as share from "./share.js";
 
 // Each setting has its place here once: the group's name, its settings, and what adds to the form.
 export const GROUPS = {
-  charging: ["Charging", "mode max min config random_start_s power_return_s"],
-  mains: ["Fuses", "mains normal_mains circuit relay_w"],
-  meters: ["Meters", "mains_met mains_adr mains_host grid sb2_wifi circt_met circt_adr circt_host ev_meter ev_adr ev_host ev_meter_role em_byte_order em_data_type em_function em_i_register em_i_divisor em_p_register em_p_divisor em_e_register em_e_divisor em_u_register em_u_divisor"],
-  solar: ["Sun and home battery", "start stop import solar_style battery_reserve battery_protect"],
-  capacity: ["Limit for the whole house", "cap_mode capacity cap_stop", capacity],
-  phases: ["Contactors and phases", "contact_2 c2_return c2_pause_s phase_rotation"],
-  share: ["Several chargers", "pwr_share share_order rotation_min", share],
-  access: ["Access, lock and light", "rfid switch lock cable_lock led_mode", colours],
-  network: ["Network, time and passwords", "wifi wifi_ssid wifi_password static_ip tz ntp_host mqtt_host mqtt_port mqtt_user mqtt_password mqtt_prefix ha_discovery trust_lan drive_locked lcd_pin lcd_lock"],
-  interfaces: ["For other programs", "api_units modbus_tcp telnet"],
-  display: ["Display", "language backlight_max"],
-  board: ["Safety and equipment", "max_temp rcmon modem required_evccid"],
+  charging: [t("Charging"), "mode max min config random_start_s power_return_s"],
+  mains: [t("Fuses"), "mains normal_mains circuit relay_w"],
+  meters: [t("Meters"), "mains_met mains_adr mains_host grid sb2_wifi circt_met circt_adr circt_host ev_meter ev_adr ev_host ev_meter_role em_byte_order em_data_type em_function em_i_register em_i_divisor em_p_register em_p_divisor em_e_register em_e_divisor em_u_register em_u_divisor"],
+  solar: [t("Sun and home battery"), "start stop import solar_style battery_reserve battery_protect"],
+  capacity: [t("Limit for the whole house"), "cap_mode capacity cap_stop", capacity],
+  phases: [t("Contactors and phases"), "contact_2 c2_return c2_pause_s phase_rotation"],
+  share: [t("Several chargers"), "pwr_share share_order rotation_min", share],
+  access: [t("Access, lock and light"), "rfid switch lock cable_lock led_mode", colours],
+  network: [t("Network, time and passwords"), "wifi wifi_ssid wifi_password static_ip tz ntp_host mqtt_host mqtt_port mqtt_user mqtt_password mqtt_prefix ha_discovery trust_lan drive_locked lcd_pin lcd_lock"],
+  interfaces: [t("For other programs"), "api_units modbus_tcp telnet"],
+  display: [t("Display"), "language backlight_max"],
+  board: [t("Safety and equipment"), "max_temp rcmon modem required_evccid"],
 };
 const ELSEWHERE = ["meters", "network"]; // groups that are views of these names
 const LEAST = 2; // letters to search for
@@ -42,7 +42,7 @@ function shownValue(key, one) {
 
 function openIndex(place, spec) {
   const found = el("ul", { class: "tiles" });
-  const groups = el("ul", { class: "tiles" }, Object.keys(GROUPS).map((group) => el("li", {}, el("a", { href: addressOf(group) }, t(GROUPS[group][0]), draft(keysOf(group)).length ? el("small", {}, ` ${t("not stored")}`) : null))));
+  const groups = el("ul", { class: "tiles" }, Object.keys(GROUPS).map((group) => el("li", {}, el("a", { href: addressOf(group) }, GROUPS[group][0], draft(keysOf(group)).length ? el("small", {}, ` ${t("not stored")}`) : null))));
   const count = el("p", { class: "soft", role: "status" });
   const search = el("input", { type: "search", id: "search", autocomplete: "off", oninput() {
     const wanted = search.value.trim().toLowerCase();
@@ -62,7 +62,7 @@ function openIndex(place, spec) {
 function openGroup(place, group, key) {
   const [title, , module] = GROUPS[group];
   const one = form(keysOf(group));
-  place.append(el("section", { class: "card" }, el("h2", {}, t(title)), one.element, el("p", { class: "links" }, el("a", { href: "#settings" }, t("All settings")))));
+  place.append(el("section", { class: "card" }, el("h2", {}, title), one.element, el("p", { class: "links" }, el("a", { href: "#settings" }, t("All settings")))));
   const more = module?.open(place);
   if (keysOf(group).includes(key)) setTimeout(() => one.show(key)); // after the heading had the focus
   return { show: shower(more?.show), close: () => {

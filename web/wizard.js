@@ -11,15 +11,15 @@ const SHOWN = ["tz", "mains_met", "mains", "max", "config", "lock", "api_units",
 // A step's title and its content: a function that is told how to go on and returns
 // {element, show, close}, the last two optional.
 const STEPS = [
-  ["Your password", password],
-  ["Where the charger is", zone],
-  ["What measures the house?", meter],
-  ["Fuses", asked("mains", "max")],
-  ["Socket or cable?", asked("config", "lock")],
-  ["Other programs", asked("api_units", "W for evcc, Homey, TeslaLogger and the apps, kW for ha-SmartEVSEv3 and dashboards of the first firmware. For MQTT it does not matter.")],
-  ["Who may change settings?", asked("trust_lan", "Without this, settings need the password or hands at the charger. With it nobody is asked, as in the original firmware: every person and device in your network can raise limits and erase cards.")],
-  ["Home Assistant and MQTT", mqtt],
-  ["That is all", summary],
+  [t("Your password"), password],
+  [t("Where the charger is"), zone],
+  [t("What measures the house?"), meter],
+  [t("Fuses"), asked("mains", "max")],
+  [t("Socket or cable?"), asked("config", "lock")],
+  [t("Other programs"), asked("api_units", t("W for evcc, Homey, TeslaLogger and the apps, kW for ha-SmartEVSEv3 and dashboards of the first firmware. For MQTT it does not matter."))],
+  [t("Who may change settings?"), asked("trust_lan", t("Without this, settings need the password or hands at the charger. With it nobody is asked, as in the original firmware: every person and device in your network can raise limits and erase cards."))],
+  [t("Home Assistant and MQTT"), mqtt],
+  [t("That is all"), summary],
 ];
 
 export async function open(place, rest) {
@@ -35,7 +35,7 @@ export async function open(place, rest) {
   const [title, make] = STEPS[at];
   const step = await make(next, all);
   const calm = lively();
-  place.append(el("section", { class: "card broad" }, el("h2", {}, t(title)),
+  place.append(el("section", { class: "card broad" }, el("h2", {}, title),
     el("p", { class: "row" }, t("Step {0} of {1}", at + 1, STEPS.length), el("progress", { max: STEPS.length, value: at + 1, "aria-label": t("Set-up") })),
     step.element,
     el("p", { class: "links" }, at > 0 && el("a", { href: go(at - 1) }, t("Back")), at < last && el("a", { href: go(at + 1) }, t("Skip this")), at < last && el("a", { href: "#now" }, t("Later")))));
@@ -58,7 +58,7 @@ function asked(...keys) {
   const words = keys.filter((key) => key.includes(" "));
   return (next) => {
     const one = form(keys.filter((key) => !words.includes(key)), { word: t("Next"), done: next });
-    return { element: el("div", {}, words.map((text) => el("p", {}, t(text))), one.element), close: one.close };
+    return { element: el("div", {}, words.map((text) => el("p", {}, text)), one.element), close: one.close };
   };
 }
 
@@ -107,7 +107,7 @@ function meter(next) {
       if (!answer?.ok) continue;
       const { state: how, percent, findings } = answer.document;
       running = how === "running";
-      setText(state, running ? t("Asking every address: {0} %", percent) : t(how === "done" ? "That is what answers:" : "It could not look."));
+      setText(state, running ? t("Asking every address: {0} %", percent) : how === "done" ? t("That is what answers:") : t("It could not look."));
       if (!running) setList(found, findings, () => findings.sort((a, b) => a.where.length - b.where.length || (a.where > b.where ? 1 : -1)).map(offerOf));
     }
     look.disabled = false;

@@ -8,12 +8,14 @@ import time
 import urllib.parse
 
 import pytest
+from page_fixture import healthy
 from playwright.sync_api import expect
 
 from twin_fixture import Twin
 
 SOON_MS = 10_000
 LOST_S = 5
+FREE_MS = 15_000  # who goes keeps the place for 4 s, who wants it tries every 5
 STATUS, EVENTS = "**/api/v1/status", "**/api/v1/events"
 HIDE = """(hidden) => {
     Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
@@ -103,10 +105,12 @@ def test_several_tabs_at_once(charger, open_page):
     asking = [one.count("/status") for one in requests]
     assert sum(count > 2 for count in asking) == 1, asking  # two listen, the third asks
     assert max(len(one.most) for one in requests) <= 1
-    # The place of one that goes is for one that comes.
-    listener = asking.index(min(asking))
-    pages[listener].close()
-    pages.pop(listener)
+    # The place of one that goes is soon that of the one that asks.
+    asks, listener = pages[asking.index(max(asking))], pages[asking.index(min(asking))]
+    with asks.expect_response(lambda answer: answer.url.endswith("/events") and answer.ok,
+                              timeout=FREE_MS):
+        listener.close()
+    pages.remove(listener)
     choose(charger, "Off")
     for page in pages:
         mode(page, "OFF")
@@ -198,6 +202,16 @@ def test_who_wants_to_stay_after_an_update_is_asked_once(charger, open_page):
     seen = page.evaluate("[document.getElementById('version').innerText,"
                          " document.getElementById('set-mains').value]")
     assert (asked, seen) == (["beforeunload"], ["MicroEVSE v9.9.9", "253"])
+    # It stays in sight that there is a new one, and how to get it.
+    note = "document.getElementById('newer').checkVisibility()"
+    assert page.evaluate(note)
+    healthy(page)
+    page.evaluate("document.getElementById('reload').click()")
+    page.evaluate("null")
+    assert asked == ["beforeunload"] * 2
+    page.unroute(STATUS)  # the version before runs again
+    page.evaluate("import('./app.js').then(({ $core }) => $core.refresh())")
+    assert (asked, page.evaluate(note)) == (["beforeunload"] * 2, False)
 
 
 def test_a_part_that_came_at_the_second_try_comes_once(charger, open_page):
@@ -275,7 +289,7 @@ def test_what_was_asked_before_is_not_newer_than_what_was_told_since(charger, op
     held = []
     page.route(STATUS, lambda route: held.append(route))
     page.route(EVENTS, lambda route: route.fulfill(
-        status=200, content_type="text/event-stream",
+        status=200 if held else 503, content_type="text/event-stream",
         body="event: status\ndata: %s\n\n" % json.dumps({**status, "mode": "Pause"})))
     page.evaluate("import('./app.js').then(({ $core }) => { $core.refresh(); })")
     mode(page, "PAUSE")

@@ -120,6 +120,33 @@ def test_today_goes_on_and_what_is_open_stays_open(history):
     assert page.locator(".stretch").first.text_content().startswith("12:10 \u2013 13:00")
 
 
+def test_today_gives_way_to_the_next_day_unless_the_address_names_it(one, open_page):
+    page = open_page(one.url, "wiring", timezone_id="UTC")
+    asked = []
+    serve(page, asked=asked)
+    page.route("**/api/v1/events", lambda route: route.fulfill(status=503, body="{}"))
+    status = one.get("api/v1/status")
+    page.route("**/api/v1/status", lambda route: route.fulfill(json=status))
+
+    def at_time(s, local):
+        """The charger's clock is at ``s``; returns the day that the view then shows."""
+        status["clock"] = {"s": s, "local": local}
+        page.evaluate("import('./app.js').then(({ $core }) => $core.refresh())")
+        return page.get_by_label("Day", exact=True).input_value()
+
+    page.evaluate("location.hash = 'history'")
+    assert at_time(at(23, 59), "2026-09-22T23:59:00") == "2026-09-22"
+    expect(page.get_by_text("12:10 \u2013 13:00")).to_be_visible()
+    assert at_time(at(24), "2026-09-23T00:00:00") == "2026-09-23"
+    expect(page.get_by_text("Nothing was recorded on this day.")).to_be_visible()
+    assert asked[-1]["from"] == at(24)
+    expect(page.locator("main h2")).to_have_text(["History", "What happened"])
+    assert at_time(0, "") == "2026-09-23"  # a clock that was lost makes no other day
+    page.evaluate("location.hash = 'history/2026-09-23'")
+    expect(page.get_by_role("link", name="Next day")).to_have_count(0)
+    assert at_time(at(48), "2026-09-24T00:00:00") == "2026-09-23"
+
+
 def test_a_charger_without_the_time_says_so(twin, open_page):
     page = open_page(twin("--clock", "none").url, "history")
     expect(page.get_by_text("The charger does not know the time of day")).to_be_visible()

@@ -18,7 +18,7 @@ VIEWS = re.findall(r"(\w+): \"[^\"]+\"", re.search(
     r"VIEWS = \{(.*?)\}", (ROOT / "web" / "app.js").read_text(), re.DOTALL)[1])
 FRAME = {"nl": [["Nu", "Historie", "Instellingen", "Meer"], "Taal"],
          "de": [["Jetzt", "Verlauf", "Einstellungen", "Mehr"], "Sprache"]}
-LIMIT = 40 * 1024
+LIMIT = 39_400  # 40 KB were asked for
 NOT_THE_PAGE = ("openapi.json", "portal.html", "portal.js", "zones.txt")
 NAMES = {"sim", ".upd", "Phoenix Contact", "Ratio"}
 # All that is there to read or to hear, but for what a release says of itself.
@@ -96,8 +96,8 @@ def test_every_view_in_another_language(charger, open_page, english, name, langu
     own = json.loads(webtexts.pack(language, webtexts.read_page()))
     names = {name for setting in texts.declared("settings.py")["TABLE"]
              if setting[1] == "enum" for name in setting[3]}
-    translated = {*own.pop(""), *own.values(), *webtexts.parse(language)["wiring"].values(),
-                  *(name for name in names if "value " + name not in own)}
+    translated = {*own["numbered"], *own["texts"], *webtexts.parse(language)["wiring"].values(),
+                  *(name for name in names if "value " + name not in own["keys"])}
     frame = [page.locator("nav a").all_inner_texts(), page.get_by_role("combobox").first
              .get_attribute("aria-label")]
     assert frame == FRAME[language]
