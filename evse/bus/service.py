@@ -85,7 +85,8 @@ class Bus:
         if configured == self._configured:
             return
         settings = core.settings
-        shape = tuple(settings.get(key) for key in settings.keys("em_")) + (core.joined,) + tuple(
+        shape = (core.joined, core.group) + tuple(
+            settings.get(key) for key in settings.keys("em_")) + tuple(
             settings.get(key) for role in meters.ROLES for key in role[1:])
         if shape == self._shape:
             self._configured = configured

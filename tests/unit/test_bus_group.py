@@ -152,6 +152,16 @@ def test_roles_change_while_it_runs():
     assert line.spoilt == 0
 
 
+def test_a_master_that_was_none_for_a_moment_finds_its_nodes_again():
+    line, chargers = group(2)
+    for value in ("Disabled", "Master"):  # both before the bus has its next turn
+        chargers[0].command("set", ("pwr_share", value), "LCD")
+    line.run(4000)
+    assert chargers[0].core.group.state[1] == 1
+    chargers[1].car = "C"
+    until(line, lambda: charging(chargers)[1])
+
+
 def test_what_fails_while_a_role_is_built_is_tried_again():
     line = Line()
     charger = Charger(line, {"mains_met": "Eastron3P", "mode": "Smart"})
