@@ -2,12 +2,14 @@
 
 import asyncio
 import sys
+import time
 
 from micropython import const
 
 from evse.build import BOARD
 
 _REPL_WATCHDOG_MS = const(600_000)
+_PAUSE_S = const(10)  # what cannot even start is tried again, but not without end at once
 
 
 def main(load):
@@ -38,5 +40,7 @@ def main(load):
                 sys.print_exception(problem, file)
             if app:
                 app.save()
+            else:
+                time.sleep(_PAUSE_S)
         finally:
             board.reset()  # whatever is broken or full, it must not keep the board from restarting

@@ -15,6 +15,9 @@ class Board:
     def safe(self):
         self.log.append("safe")
 
+    def sleep(self, seconds):
+        self.log.append("sleep %d s" % seconds)
+
     def reset(self):
         self.log.append("reset")
 
@@ -33,19 +36,19 @@ def started(problem, board=None):
         board.log.append("load")
         raise problem
 
-    create = sim.create
-    sim.create = lambda: board
+    create, clock = sim.create, start.time
+    sim.create, start.time = lambda: board, board
     try:
         start.main(load)
     finally:
-        sim.create = create
+        sim.create, start.time = create, clock
     return board
 
 
 def test_modules_that_do_not_load_leave_the_outputs_safe_and_restart_the_board():
     for problem in (MemoryError("no room"), ImportError("no module"), OSError(5)):
         board = started(problem)
-        assert board.log == ["safe", "load", "safe", "reset"]
+        assert board.log == ["safe", "load", "safe", "sleep 10 s", "reset"]
         with open(board.directory + "/crash.txt") as file:
             assert type(problem).__name__ in file.read()
 
