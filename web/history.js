@@ -25,15 +25,15 @@ export function open(place, rest) {
   const note = el("p", { class: "soft" }, t("Asking the charger"));
   const head = el("section", { class: "card broad" }, title, note);
   place.append(head);
-  let shown = null; // the day in sight; "" while the charger knows of none
+  let shown = null; // the day in sight and today; empty while the charger knows of none
   let end = null;
   return {
     // The day that the address names, or today: that one gives way to the next at midnight.
     show({ clock }) {
       const today = clock.local.slice(0, 10);
       const date = today && (Number.isNaN(Date.parse(rest)) ? today : rest.slice(0, 10));
-      if (date === shown || (shown && !today)) return;
-      shown = date;
+      if (date + today === shown || (shown && !today)) return;
+      shown = date + today;
       end?.();
       head.replaceChildren(title, note);
       place.replaceChildren(head);
