@@ -41,9 +41,9 @@ run: lib/.done ## firmware and simulated world; ARGS="--headless --auto ..."
 	@$(PY) tools/twin/run.py $(ARGS)
 
 # A choice of tests (ARGS="-k pilot") cannot cover everything, so only the whole run is held to it;
-# tests/whole_run.py says what its five processes do.
+# tests/whole_run.py says what its four processes do.
 test: lint ## lint, then all tests; ARGS="-k pilot" for some
-	@$(PY) -m pytest $(if $(ARGS),$(ARGS),-n 5 --cov --cov-report=term-missing:skip-covered)
+	@$(PY) -m pytest $(if $(ARGS),$(ARGS),-n 4 --cov --cov-report=term-missing:skip-covered)
 
 test-long: lib/.done ## 5,000 random closed loops, all vectors; ARGS="FIRST_SEED HOW_MANY"
 	@TEST_LONG=1 $(PY) -m pytest tests/property/test_power_vectors.py tests/system/test_openapi.py \

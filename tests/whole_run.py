@@ -1,8 +1,8 @@
-"""How the whole of the tests is run: five processes, each taking a file at a time.
+"""How the whole of the tests is run: four processes, each taking a file at a time.
 
 Programs that run in real time want a quiet machine. Those that mostly wait are run three at a
-time; beside them two processes begin with what only wants processors, tests on simulated time, and
-give way to everything else at once. When that is done too, by all five, browsers are run two at a
+time; beside them one process begins with what only wants processors, tests on simulated time, and
+gives way to everything else at once. When that is done too, by all four, browsers are run two at a
 time, and then the rest, which has the machine for itself. A few tests of real time may fail: at
 the very end they are run once more, each alone, and those that pass then are told by name.
 
@@ -10,7 +10,6 @@ All is one run with one summary; the time each part took is shown beside its bud
 takes longer makes the run fail where REQUIRE_TESTDATA is set; at home the machine may be slow.
 """
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -70,7 +69,7 @@ class Schedule(LoadFileScheduling):
 
     def _waits(self, node):
         """Whether a process begins with what mostly waits; no other ever runs that."""
-        return list(self.registered_collections).index(node) < PROCESSES["waiting"]
+        return self.nodes.index(node) < PROCESSES["waiting"]
 
     def _next(self, node):
         """(files a process would be given, their part); ("", "") when there are none."""
@@ -84,7 +83,16 @@ class Schedule(LoadFileScheduling):
         self.workqueue.move_to_end(self._next(node)[0], last=False)
         super()._assign_work_unit(node)
 
+    def remove_node(self, node):
+        """A process has ended or crashed: what it had done is not to be done again."""
+        work = self.assigned_work[node]
+        for name in [name for name, tests in work.items() if all(tests.values())]:
+            del work[name]
+        return super().remove_node(node)
+
     def _reschedule(self, node):
+        if node not in self.registered_collections:
+            return  # it replaces one that crashed, and is not ready
         _, kind = self._next(node)
         if kind not in PROCESSES or (kind == "waiting" and self._waits(node)):
             super()._reschedule(node)
@@ -121,12 +129,10 @@ def pytest_collection_modifyitems(items):
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item):
     """What only wants processors, and all that it starts, gets them when nobody else does."""
-    if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "SCHED_IDLE"):
+    # Only an administrator's process can come back from there.
+    if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "SCHED_IDLE") and not os.geteuid():
         wanted = os.SCHED_OTHER if part(item.nodeid) in PROCESSES else os.SCHED_IDLE
-        # Only an administrator's process comes back. Another stays behind, which does no harm
-        # later, when there is nobody left to give way to.
-        with contextlib.suppress(PermissionError):
-            os.sched_setscheduler(0, wanted, os.sched_param(0))
+        os.sched_setscheduler(0, wanted, os.sched_param(0))
 
 
 class Times:
