@@ -185,14 +185,11 @@ class History:
         """Take over at the start what was on its way when the power failed. Blocks."""
         last = self._resume()
         if self.log:
-            new = last not in self._logged()
-            for kind, payload in self.log.take(self.log.used):
-                minutes = _minutes(kind, payload)
-                for at in range(0, len(minutes), MINUTE):
-                    minute = minutes[at : at + MINUTE]
-                    if new:
-                        self.take(minute)
-                    new = new or minute == last
+            new = last not in _each(self.log.waiting())
+            for minute in _each(self.log.take(self.log.used)):
+                if new:
+                    self.take(minute)
+                new = new or minute == last
         self.flush()
 
     def _resume(self):
@@ -215,13 +212,6 @@ class History:
                 self.count += 1
         self._written = self.count
         return last
-
-    def _logged(self):
-        """Yield each minute that waits in the log."""
-        for kind, payload in self.log.waiting():
-            minutes = _minutes(kind, payload)
-            for at in range(0, len(minutes), MINUTE):
-                yield minutes[at : at + MINUTE]
 
     def take(self, minutes):
         """Add minutes to the block, which makes way for each new quarter."""
@@ -290,3 +280,11 @@ def _minutes(kind, payload):
     elif kind != HISTORY:
         return b""
     return payload if len(payload) >= MINUTE and start_of(payload, 0) else b""
+
+
+def _each(records):
+    """Yield each minute in (kind, bytes) of the flash log's records."""
+    for kind, payload in records:
+        minutes = _minutes(kind, payload)
+        for at in range(0, len(minutes), MINUTE):
+            yield minutes[at : at + MINUTE]
