@@ -32,9 +32,8 @@ WAITING = ("doctor", "soak", "update", "twin_reference", "twin", "http_current",
 MIN = 60
 # In the order in which they are begun; the first two together.
 BUDGETS = {"waiting": 10 * MIN, "side by side": 16 * MIN, "browser": 8 * MIN, "system": 4 * MIN}
-# Of the parts that not all processes may work at, how many may.
+# The parts that run in real time, and how many processes may work at each.
 PROCESSES = {"waiting": 3, "browser": 2, "system": 1}
-REAL_TIME = ("waiting", "browser", "system")
 ALONE_MOST = 8
 ALONE_S = 300
 AGAIN = "again"  # outcome of a test that failed, until all else is over
@@ -68,7 +67,7 @@ class Schedule(LoadFileScheduling):
         return "building" if _name(nodeid) in BUILDING else super()._split_scope(nodeid)
 
     def _waits(self, node):
-        """Whether a process begins with what mostly waits; no other ever runs that."""
+        """Whether a process begins with what mostly waits, as the first of them do."""
         return self.nodes.index(node) < PROCESSES["waiting"]
 
     def _next(self, node):
@@ -181,7 +180,7 @@ class Alone:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report):
         """Keep a failure back: nobody counts it yet."""
-        if report.failed and not self._over and part(report.nodeid) in REAL_TIME:
+        if report.failed and not self._over and part(report.nodeid) in PROCESSES:
             self._failed.setdefault(report.nodeid, []).append(report)
             report.outcome = AGAIN
 

@@ -101,31 +101,32 @@ def test_a_master_shares_its_circuit_with_what_nodes_tell():
     assert [grants[n] for n in range(4)] == [0, 160, 160, 0]
 
 
+def served(bench):
+    """Numbers of the chargers that have a grant once nodes 1 to 3 have asked for three seconds."""
+    group, grants = bench.core.group, bench.core.regulator.grant_da
+    for _ in range(3):
+        for n in (1, 2, 3):
+            group.heard(n, True, False, 0, 320, 0, bench.now)
+        bench.run(1_000)
+    return [n for n in range(8) if grants[n]]
+
+
 def test_the_owner_s_order_says_who_comes_first():
-    for order, served in (((), [1, 2]), ((3,), [1, 3]), ([2, 3], [2, 3]), ((0, 3, 2, 1), [2, 3])):
+    for order, expected in (((), [1, 2]), ((3,), [1, 3]), ([2, 3], [2, 3]),
+                            ((0, 3, 2, 1), [2, 3])):
         bench = Bench(dict(MASTER, mode="Normal", mains_met="Disabled", circuit=16,
                            share_order="Node order"))
         bench.command("order", order, "LCD")
-        group, grants = bench.core.group, bench.core.regulator.grant_da
-        for _ in range(3):
-            for n in (1, 2, 3):
-                group.heard(n, True, False, 0, 320, 0, bench.now)
-            bench.run(1_000)
-        assert [n for n in range(8) if grants[n]] == served, order
+        assert served(bench) == expected, order
 
 
 def test_a_new_order_is_in_force_at_once_and_only_where_it_is_asked_for():
-    for share_order, served in (("Node order", [3]), ("First come", [1])):
+    for share_order, expected in (("Node order", [3]), ("First come", [1])):
         bench = Bench(dict(MASTER, mode="Normal", mains_met="Disabled", circuit=10,
                            share_order=share_order))
         bench.command("order", (3,), "LCD")
         bench.command("order", (3, 2, 1), "LCD")
-        group, grants = bench.core.group, bench.core.regulator.grant_da
-        for _ in range(3):
-            for n in (1, 2, 3):
-                group.heard(n, True, False, 0, 320, 0, bench.now)
-            bench.run(1_000)
-        assert [n for n in range(8) if grants[n]] == served, share_order
+        assert served(bench) == expected, share_order
 
 
 def test_the_share_of_a_lost_node_stays_reserved_until_it_is_off_for_certain():
