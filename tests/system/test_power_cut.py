@@ -81,6 +81,8 @@ def test_a_session_and_a_setting_outlive_a_kill_and_the_contactor_does_not(stand
     one.wait(lambda: one.world()["car"]["draw_a"] > 5, CHARGE_S, "charging")
     log = tmp_path / "log.bin"
     one.wait(lambda: log.read_bytes().strip(b"\xff"), 10, "the first checkpoint")
+    # The log takes more with the next minute of the clock, which may come at once.
+    one.wait(lambda: one.get("api/v1/status")["session"]["wh"] > 10, 30, "some energy")
     one.post("settings?enable_C2=1")
     one.post("settings?override_current=100")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path != log}
