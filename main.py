@@ -41,8 +41,11 @@ def _load_from(folder, name):
         sys.path.pop(0)
 
 
-def _load(first=False):
-    """Load the slot's modules: those the board needs, or all others."""
+def _load(what):
+    """Load the slot's modules: "first" those the board needs, then "safe" or "now".
+
+    "safe" are those the safe mode needs, "now" all that the app does, which are these and others.
+    """
     if _carried is None:
         return
     slot = sys.path[0]
@@ -52,7 +55,7 @@ def _load(first=False):
     with open(slot + "/modules") as lines:
         for line in lines:
             name, folder, _, when = line.split()
-            if first != (when == "first"):
+            if (what == "first") != (when == "first") or what == "safe" and when == "now":
                 continue
             folder = slot + "/" + folder
             package = name.rpartition(".")[0]
@@ -71,7 +74,7 @@ def _load(first=False):
     os.chdir(slot)  # a module in the image believes its data files are here
 
 
-_load(True)
+_load("first")
 
 from evse import start  # noqa: E402
 

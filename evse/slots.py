@@ -2,7 +2,9 @@
 
 ``/slot`` names the one in use. ``/trial`` names one to be tried: boot.py renames it to ``/tried``
 and starts that slot once. Unless it then proves itself, which is when ``/slot`` is written, the
-next start is in the old one again. All of this writes flash: never with a contactor closed.
+next start is in the old one again. ``/boots`` is how many starts in a row, the one that runs
+included, have not lasted: boot.py counts, evse.start goes by it. All of this writes flash: never
+with a contactor closed.
 """
 
 import json
@@ -80,3 +82,11 @@ def described(folder):
         return first["board"], first["version"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def count(root, starts):
+    """So many starts in a row have not lasted. What flash does not take is not worth a restart."""
+    try:
+        _put(root + "/boots", str(starts))
+    except OSError:
+        pass

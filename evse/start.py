@@ -7,24 +7,43 @@ import time
 from micropython import const
 
 from evse.build import BOARD
+from evse.crumb import Crumb
+from evse.rare import rare
 
 _REPL_WATCHDOG_MS = const(600_000)
 _PAUSE_S = const(10)  # what cannot even start is tried again, but not without end at once
+_FAILED_MOST = const(5)  # starts in a row that do not last; the next one is in safe mode
+
+
+def _starts(root):
+    """How many starts in a row have not lasted, this one included, as boot.py counts them."""
+    try:
+        with open(root + "/boots", "rb") as file:
+            return int(file.read(2))
+    except (OSError, ValueError):
+        return 0
 
 
 def main(load):
     """Run the app on this build's board; leave the outputs safe whatever happens.
 
-    ``load`` loads the modules that the board does not need. They come after it because it makes
-    the room for them, once its radio has what that needs.
+    ``load(when)`` loads the modules that the board does not need: "now" for the app, "safe" for
+    the safe mode. They come after it because it makes the room for them, once its radio has what
+    that needs.
     """
     board = __import__("evse.boards." + BOARD, None, None, ("create",)).create()
-    app = None
+    crumb = app = None
     try:
         board.safe()
-        load()
-        from evse.app import App
-        app = App(board)
+        crumb = Crumb(board)
+        starts = _starts(board.root())
+        if starts > _FAILED_MOST:
+            load("safe")
+            from evse.safe import Safe as App
+        else:
+            load("now")
+            from evse.app import App
+        app = App(board, crumb, starts)
         asyncio.run(app.run())
     except KeyboardInterrupt:
         # Somebody wants the REPL: nothing is live, and they get the time to work in it.
@@ -32,10 +51,13 @@ def main(load):
         board.watchdog(_REPL_WATCHDOG_MS)
         if app:
             app.save()
+        rare("slots").count(board.root(), 0)
     except Exception as problem:
         board.safe()
         try:
             sys.print_exception(problem)
+            if crumb:
+                crumb.fail(problem)
             with open(board.data_dir() + "/crash.txt", "w") as file:
                 sys.print_exception(problem, file)
             if app:

@@ -63,7 +63,7 @@ STAND_INS = {
     "microdot/__init__": "from microdot.microdot import Request, Response\n",
 }
 # What can be restarted and may do without line numbers in its tracebacks.
-SERVICES = ("evse/net/", "evse/bus/", "evse/boards/")
+SERVICES = ("evse/net/", "evse/bus/", "evse/boards/", "evse/safe")
 # Libraries that check their protocol by assert statements, which optimising would drop.
 ASSERTS = ("umqtt/simple",)
 # Constants of umodbus that our own modules use.
@@ -215,7 +215,8 @@ def build(board):
         compile_file(source, keep(slot / "lib" / (name + ".mpy")), name + ".py",
                      0 if name in ASSERTS else 3, None)
     first = ("evse.start", "evse.boards." + board)
-    write(keep(slot / "modules"), rom.listing(slot, sources, first, ("evse.app",)).encode())
+    write(keep(slot / "modules"), rom.listing(slot, sources, first, ("evse.safe",),
+                                             ("evse.app",)).encode())
     for source in sorted((ROOT / "evse").rglob("*")):
         if source.suffix in (".json", ".txt") and source.parent != panel.FOLDER:
             write(keep(slot / source.relative_to(ROOT)), source.read_bytes())
@@ -275,8 +276,9 @@ def page():
     files = [(path.name, path.read_bytes()) for path in (ROOT / "web").iterdir()
              if path.is_file() and path.suffix != ".js"]
     words = webtexts.read_page()
-    portal = (ROOT / "web" / "portal.js").read_text(encoding="utf-8")
-    scripts = bundle.bundled({**words.scripts, "portal": portal})
+    apart = {name: (ROOT / "web" / (name + ".js")).read_text(encoding="utf-8")
+             for name in webtexts.APART}
+    scripts = bundle.bundled({**words.scripts, **apart})
     files += [(name + ".js", text.encode()) for name, text in scripts.items()]
     for language in panel.languages():
         files.append((language + ".json", webtexts.pack(language, words)))

@@ -70,24 +70,27 @@ def load_order(sources, roots):
     return order
 
 
-def listing(slot, sources, first, then):
+def listing(slot, sources, first, safe, then):
     """What main.py reads: a line for each module with its folder, digest and when it is loaded.
 
     ``sources`` maps paths in ``slot``, such as lib/umqtt/simple, to the sources. At the start what
-    ``first`` import is loaded "first" and what ``then`` import besides is loaded "now"; the rest
-    is loaded "later".
+    ``first`` import is loaded "first" and what ``then`` import besides is loaded "now", or "safe"
+    if it is what ``safe`` import too, which is all that is loaded in the safe mode; the rest is
+    loaded "later".
     """
     paths = {path.removeprefix("lib/").removesuffix("/__init__").replace("/", "."): path
              for path in sources if path != "main"}
     texts = {name: sources[path].read_text() for name, path in paths.items()}
     at_once = load_order(texts, first)
     now = load_order(texts, [*first, *then])
+    in_need = [name for name in load_order(texts, safe) if name in now]
     lines = ""
-    for name in load_order(texts, [*first, *then, *sorted(texts)]):
+    for name in load_order(texts, [*first, *in_need, *then, *sorted(texts)]):
         path = paths[name]
         digest = hashlib.sha256((slot / (path + ".mpy")).read_bytes()).hexdigest()[:8]
         folder = path.removesuffix("/__init__").rpartition("/")[0] or "."
-        when = "first" if name in at_once else "now" if name in now else "later"
+        when = ("first" if name in at_once else "later" if name not in now else
+                "safe" if name in in_need else "now")
         lines += "%s %s %s %s\n" % (name, folder, digest, when)
     return lines
 

@@ -20,6 +20,7 @@ WIRING = FOLDER / "wiring.txt"
 SECTIONS = ("words", "wiring", "values", "labels", "help")
 _EQUAL = ("words", "wiring", "values")  # sections whose keys have blanks
 WEB = texts.ROOT / "web"
+APART = ("portal", "safe")  # scripts with words of their own
 _LITERAL = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _SAID = re.compile(r'\bt\(\s*("(?:[^"\\\n]|\\.)*")')
 _MARKED = re.compile(r"data-t>([^<]+)<")
@@ -98,9 +99,9 @@ class Page:
 
 
 def read_page():
-    """The Page of the sources in web/; the portal has words of its own."""
+    """The Page of the sources in web/; those apart have words of their own."""
     return Page({path.stem: path.read_text(encoding="utf-8")
-                 for path in sorted(WEB.glob("*.js")) if path.stem != "portal"},
+                 for path in sorted(WEB.glob("*.js")) if path.stem not in APART},
                 (WEB / "index.html").read_text(encoding="utf-8"))
 
 

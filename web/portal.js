@@ -1,3 +1,4 @@
+import { rescue } from "./safe.js";
 import { offer, ruleOf } from "./zone.js";
 
 const POLL_MS = 1000;
@@ -18,7 +19,7 @@ function show(id, text) {
 
 async function ask(path, body) {
   try {
-    const answer = await fetch(path, body === undefined ? {cache: "no-store"} : {
+    const answer = await fetch(path, body === undefined ? {cache: "no-store"} : body instanceof Blob ? {method: "POST", body} : {
       method: "POST",
       headers: {"Content-Type": "application/json"},
       body: JSON.stringify(body),
@@ -133,6 +134,7 @@ byId("scan").addEventListener("click", async () => {
   poll();
 });
 lock();
+rescue(ask);
 poll().then((state) => {
   byId("main").ariaBusy = "false";
   if (!state) return;

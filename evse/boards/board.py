@@ -136,9 +136,11 @@ class Board:
 
         ``join(ssid, password, fixed)`` joins a network without waiting for it, after leaving the
         one before; ``fixed`` is (address, mask, gateway, name server), or None to be given them;
-        no ``ssid`` only leaves. It tries a few times. ``link()`` returns (state, own address,
-        dBm), the last two "" and 0 unless joined; states are 0 none, 1 under way, 2 joined, 3
-        wrong password, 4 no such network, 5 another reason: what went wrong last, tries may go on.
+        no ``ssid`` only leaves. It tries a few times. ``restart()`` switches the radio off and on,
+        which leaves the network and may stall: never with a contactor closed. ``link()`` returns
+        (state, own address, dBm), the last two "" and 0 unless joined; states are 0 none, 1 under
+        way, 2 joined, 3 wrong password, 4 no such network, 5 another reason: what went wrong last,
+        tries may go on.
 
         ``scan()`` begins to look for networks, which takes 3 s and must not be asked while one is
         being joined; ``found()`` returns None until that is over, then once a list of (name in
@@ -172,7 +174,10 @@ class Board:
         raise NotImplementedError
 
     def reset_cause(self):
-        """What started the board, in one word: power, hard, watchdog, deepsleep or soft."""
+        """What started the board: power, brownout, watchdog, hard, deepsleep or soft.
+
+        ``hard`` is a restart by the program, asked for or not, ``soft`` one at the prompt.
+        """
         raise NotImplementedError
 
     def root(self):
@@ -204,8 +209,12 @@ class Board:
         """JSON object of settings that go before the stored ones, or None. For the twin."""
         return None
 
-    def power_returned(self):
-        """True unless this start was asked for: power-on, brown-out, watchdog or a crash."""
+    def keep(self, data):
+        """Copy ``data``, at most 2 KB, to where only a loss of power clears it. Takes 1 ms."""
+        raise NotImplementedError
+
+    def kept(self):
+        """What the run before kept, as bytes: b"" or rubbish after a loss of power."""
         raise NotImplementedError
 
     def watchdog(self, timeout_ms):

@@ -16,7 +16,7 @@ from micropython import const
 
 from evse import ticks
 from evse.boards import card_reader, log_esp32, sampling
-from evse.boards.radio_esp32 import Radio
+from evse.boards.radio_esp32 import Radio, make_room
 from evse.boards.sampler_esp32 import Sampler
 
 _CP_PIN, _CP_PAD = const(39), const(3)  # GPIO and its channel of ADC1
@@ -45,14 +45,11 @@ _PWM_SIGNAL = const(71)  # LEDC high-speed channel 0
 _PWM_CHANNEL = const(0x3FF59000)  # its CONF0: bits 0..1 the timer, bit 2 output enabled
 _PWM_TIMER = const(0x3FF59140)  # timer 0's CONF: bits 0..4 the counter's bits, 23 paused, 24 reset
 
+_RESET_STATE = const(0x3FF48034)  # RTC_CNTL_RESET_STATE: bits 0..5 why the first core started
+_POWER_ON = const(1)
+
 _EPOCH_S = const(946684800)  # the port counts from the year 2000
 _CLOCK_SET_S = const(1750000000)  # earlier is what an unset clock shows
-
-# Bytes that WiFi and TCP live on, the most of the rest that Python takes, and of a reference.
-_FOR_SYSTEM = const(57344)
-_FOR_PYTHON = const(81920)
-_WORD = const(4)
-_KEPT = const(32)  # references
 
 _OPEN_MV = const(3300)
 _HOT_DC = const(1250)
@@ -69,24 +66,6 @@ def usual_pins():
         "tx": 21, "rx": 23, "send": 22,
         "display": {"clock": 26, "data": 33, "a0": 25, "reset": 5},
     }  # fmt: skip
-
-
-def _make_room():
-    """Have Python's heap take its second area now, larger than the one it would take by itself.
-
-    It grows when something does not fit, by what it has or by what is needed, whichever is more.
-    So a list is asked for that needs so much, and shortened where it lies: an area is handed back
-    when nothing is in use behind its first 16 bytes. Keep what is returned.
-    """
-    free = sum(area[1] for area in esp32.idf_heap_info(esp32.HEAP_DATA))
-    try:
-        area = [None] * (min(free - _FOR_SYSTEM, _FOR_PYTHON) // _WORD)
-    except MemoryError:
-        return None  # no block is so large: it grows as it always did
-    del area[_KEPT:]
-    while len(area) > _KEPT // 2:
-        area.pop()  # each time half of what is not used is let go
-    return area
 
 
 class _Tick:
@@ -204,7 +183,7 @@ class Esp32:
         self._bus = _Port(pins["tx"], pins["rx"], pins["send"])
         self.serial = self._serial()
         self._net = self._make_radio()
-        self._room = _make_room()  # with what the radio has left
+        self._room = make_room()  # with what the radio has left
 
     def _serial(self):
         """The number the owner knows, as the original firmware finds it: see ``board.py``."""
@@ -363,7 +342,11 @@ class Esp32:
                sum(area[3] for area in areas))
 
     def reset_cause(self):
-        return ("power", "hard", "watchdog", "deepsleep", "soft")[machine.reset_cause() - 1]
+        word = ("hard", "power", "hard", "watchdog", "deepsleep", "soft")[machine.reset_cause()]
+        # To the interpreter a brown-out is a loss of power; the chip knows better.
+        if word == "power" and mem32[_RESET_STATE] & 0x3F != _POWER_ON:
+            word = "brownout"
+        return word
 
     def root(self):
         return ""
@@ -385,10 +368,11 @@ class Esp32:
     def settings_overrides(self):
         return None
 
-    def power_returned(self):
-        # A crash of the chip and machine.reset() report the same cause, so a restart that was
-        # asked for that way counts as unasked: it only costs the waiting time.
-        return machine.reset_cause() != machine.SOFT_RESET
+    def keep(self, data):
+        RTC().memory(data)
+
+    def kept(self):
+        return RTC().memory()
 
     def watchdog(self, timeout_ms):
         return machine.WDT(timeout=timeout_ms).feed

@@ -1,9 +1,10 @@
-"""The ESP32's radio: the network it joins, and the one it opens for the set-up."""
+"""The ESP32's radio: the network it joins, the one it opens for the set-up, its memory."""
 
 import _thread
 import socket
 import struct
 
+import esp32
 import network
 from micropython import const
 
@@ -26,6 +27,30 @@ _MDNS_PORT = const(5353)
 _UDP = const(17)
 _PACKET_MAX = const(600)
 
+# Bytes that WiFi and TCP live on, the most of the rest that Python takes, and of a reference.
+_FOR_SYSTEM = const(57344)
+_FOR_PYTHON = const(81920)
+_WORD = const(4)
+_KEPT = const(32)  # references
+
+
+def make_room():
+    """Have Python's heap take its second area now, larger than the one it would take by itself.
+
+    It grows when something does not fit, by what it has or by what is needed, whichever is more.
+    So a list is asked for that needs so much, and shortened where it lies: an area is handed back
+    when nothing is in use behind its first 16 bytes. Keep what is returned.
+    """
+    free = sum(area[1] for area in esp32.idf_heap_info(esp32.HEAP_DATA))
+    try:
+        area = [None] * (min(free - _FOR_SYSTEM, _FOR_PYTHON) // _WORD)
+    except MemoryError:
+        return None  # no block is so large: it grows as it always did
+    del area[_KEPT:]
+    while len(area) > _KEPT // 2:
+        area.pop()  # each time half of what is not used is let go
+    return area
+
 
 class Radio:
     """What ``evse.boards.board`` says of the network, by the same names."""
@@ -37,6 +62,10 @@ class Radio:
         self._own = None
         self._found = None
         self._fixed = None
+
+    def restart(self):
+        self._wlan.active(False)
+        self._wlan.active(True)
 
     def join(self, ssid, password, fixed):
         wlan = self._wlan

@@ -26,6 +26,7 @@ _TICK_MS = 8
 _SILENT_MS = 1000
 _REPEAT_MS = 100
 _NO_CARD = bytes(8)
+_KEPT = "%s/kept.bin"
 # A line setting is one byte: the baud rate's place here, and 16 for even or 32 for odd parity.
 _BAUDS = (9600, 1200, 2400, 4800, 19200, 38400, 57600, 115200)
 _PARITIES = {None: 0, "E": 16, "O": 32}
@@ -297,13 +298,26 @@ class Sim:
         return ()  # the host's memory says nothing about the board's
 
     def reset_cause(self):
-        return "power" if self.power_returned() else "soft"
+        if os.getenv("MICROEVSE_POWER_RETURN"):
+            return "power"
+        return "hard" if self.kept() else "soft"
 
     def settings_overrides(self):
         return os.getenv("MICROEVSE_SETTINGS")
 
-    def power_returned(self):
-        return bool(os.getenv("MICROEVSE_POWER_RETURN"))
+    def keep(self, data):
+        try:
+            with open(_KEPT % self.data_dir(), "wb") as file:
+                file.write(data)
+        except OSError:
+            pass  # the host has taken the folder away, and will take this process
+
+    def kept(self):
+        try:
+            with open(_KEPT % self.data_dir(), "rb") as file:
+                return file.read()
+        except OSError:
+            return b""  # power was lost, or it is new
 
     def watchdog(self, timeout_ms):
         return lambda: None

@@ -44,6 +44,9 @@ class Radio:
             else:
                 self._state = (document["state"], document["rssi"], document["channel"])
 
+    def restart(self):
+        self.join("", "", None)
+
     def join(self, ssid, password, fixed):
         self._hear()
         self._wanted = bool(ssid)

@@ -244,7 +244,7 @@ def _spans(written):
 def test_flash_keeps_nvs_and_files_of_a_board_that_has_ours(esptool, whole):
     esptool.content = whole
     flash.flash(Arguments())
-    assert _spans(esptool.written) == [(0x1000, 0x9000), (0x10000, 0x280000)]
+    assert _spans(esptool.written) == [(0x1000, 0x9000), (0x10000, 0x270000)]
     assert esptool.deployed == [True]
 
 
@@ -255,8 +255,8 @@ def test_flash_writes_files_where_there_are_none_of_ours(esptool, blocks):
         stock = LittleFS(block_size=image.BLOCK, block_count=blocks)
         esptool.content = bytes(VFS_AT) + bytes(stock.context.buffer)
     flash.flash(Arguments())
-    assert _spans(esptool.written) == [(0x1000, 0x9000), (0x10000, 0x280000),
-                                       (0x280000, 0x400000)]
+    assert _spans(esptool.written) == [(0x1000, 0x9000), (0x10000, 0x270000),
+                                       (0x270000, 0x400000)]
     assert esptool.deployed == []
 
 
@@ -283,3 +283,12 @@ def test_the_wifi_password_is_asked_for_not_shown(monkeypatch, board, new_app):
     assert json.loads(one.files()["/data/settings.json"])["settings"] == \
         {"wifi": "Enabled", "wifi_ssid": "House", "wifi_password": "s3cret'\"%\\"}
     assert "s3cret" not in str(shown)
+
+
+def test_what_is_merged_into_stored_settings_leaves_no_sum_that_is_wrong(tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text('{"version": 2, "settings": {"max": 16}, "access": 0, "sum": 5}')
+    code = flash._SETTINGS.replace("/data", str(tmp_path)) % {"settings": '{"mains": "20"}'}
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert json.loads(path.read_text()) == {
+        "version": 2, "settings": {"max": 16, "mains": "20"}, "access": 0}

@@ -20,8 +20,8 @@ import image
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARD_IN_A_FILE = Path(__file__).parent / "board_in_a_file.py"
-BLOCKS = 368
-VFS_AT = 0x280000
+BLOCKS = 384
+VFS_AT = 0x270000
 LOG_AT = 0x3F0000
 XTENSAWIN = 10
 # What MicroPython 1.27 for the ESP32 brings that the firmware may import.
@@ -127,7 +127,7 @@ def test_the_interpreter_is_the_published_one():
 
 def test_made_elsewhere_it_is_the_same(flash, board, tmp_path):
     """Another checkout, other times of files, another folder and hash seed: the same bits."""
-    for name in ("evse", "web", "lib", "tools", "main.py", "boot.py", "docs", "build/keys"):
+    for name in ("evse", "web", "lib", "tools", "main.py", "boot.py", "docs", "keys"):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, tmp_path / name, copy_function=shutil.copyfile,
@@ -362,6 +362,40 @@ def test_a_trial_is_started_once(start, slot, trial, manifests, starts):
     assert [line[-1] for line in lines if line.startswith("app ")] == list(starts)
 
 
+COUNTS = """
+try:
+    with open("/boots", "rb") as file:
+        print("boots", file.read())
+except OSError:
+    print("boots is none")
+"""
+
+
+@pytest.mark.parametrize("boots,counted", [
+    (None, "123"), ("0", "123"), ("4", "567"), ("8", "989"), ("9", "898"),
+    # Rubbish is as good as none.
+    ("", "123"), ("12", "123"), ("x", "123"), (b"\xb2", "123"), (" 3", "123"), ("-1", "123"),
+])
+def test_starts_are_counted(start, boots, counted):
+    files = {**APP, "/a/main.py": COUNTS}
+    if boots is not None:
+        files["/boots"] = boots
+    lines = [line for line in start(files, starts=3) if line.startswith("boots")]
+    assert lines == ["boots b'%s'" % digit for digit in counted]
+
+
+def test_a_count_that_cannot_be_written_keeps_nothing_from_starting(start):
+    assert "boots is none" in start({**APP, "/a/main.py": COUNTS, "/boots/x": "a folder"})
+
+
+def test_when_the_safe_mode_does_not_last_it_is_tried_in_the_other_slot(start):
+    files = {**APP, "/boots": "4", "/b/manifest.json": "{}"}
+    lines = start(files, starts=6)
+    assert [line[-1] for line in lines if line.startswith("app ")] == list("aaabab")
+    # A slot that is tried goes before.
+    assert "app b" in start({**files, "/slot": "b", "/trial": "b", "/boots": "7"})
+
+
 def test_no_app_at_all(start):
     lines = start({**APP, "/a/manifest.json": None})
     assert "pin 32 out 0" in lines
@@ -371,7 +405,8 @@ def test_no_app_at_all(start):
 
 def test_what_only_boot_needs_is_gone_when_the_app_runs(start):
     lines = start({**APP, "/a/main.py": "import __main__\nprint('app', [name for name in (\n"
-                                        "    'choose_slot', 'named', 'outputs_safe', '_slot')\n"
+                                        "    'choose_slot', 'count_start', 'named',\n"
+                                        "    'outputs_safe', '_slot')\n"
                                         "    if hasattr(__main__, name)])\n"})
     assert "app ['_slot']" in lines
 

@@ -370,7 +370,9 @@ def test_the_list_says_what_is_loaded_at_the_start(slot):
     order = [line[0] for line in lines]
     when = {line[0]: line[3] for line in lines}
     assert order.index("evse.ticks") < order.index("evse.core") < order.index("evse.app")
-    assert {when[name] for name in ("evse.app", "evse.power.regulator", "microdot")} == {"now"}
+    assert {when[name] for name in ("evse.app", "evse.power.regulator", "evse.core")} == {"now"}
+    assert {when[name] for name in ("evse.net.web", "evse.settings", "microdot")} == {"safe"}
+    assert when["evse.safe"] == "later"
     assert when["evse.clock"] == when["umqtt.simple"] == "later"
     assert "later now" not in " ".join(when.values())
     assert "main" not in when
@@ -382,8 +384,9 @@ def test_the_board_comes_first_with_what_it_needs_itself(slot):
     first = [line[0] for line in lines if line[3] == "first"]
     assert first == [line[0] for line in lines[:len(first)]]
     assert {"evse.build", "evse.start", "evse.boards." + BOARD} <= set(first)
-    assert not [name for name in first if name not in ("evse.build", "evse.start", "evse.ticks")
-                and not name.startswith("evse.boards")]
+    assert not [name for name in first if not name.startswith("evse.boards") and name not in (
+        "evse.build", "evse.start", "evse.ticks", "evse.crumb", "evse.journal", "evse.reasons",
+        "evse.rare")]
 
 
 # ---- main.py ----
@@ -392,7 +395,7 @@ import sys
 from evse import base
 def main(load):
     assert base.VERSION and "evse.core" not in sys.modules
-    load()
+    load(%r)
     print("loaded", "evse.app" in sys.modules)
     from evse import app
     app.main()
@@ -414,11 +417,11 @@ def main():
 '''
 MODULES = {
     "evse.base": ("evse", "VERSION = 1", "first"),
-    "evse.start": ("evse", START, "first"),
+    "evse.start": ("evse", START % "now", "first"),
     "evse.core": ("evse", "from evse import base\nVERSION = 1", "now"),
     "evse.pack": ("evse", "", "now"),
     "evse.pack.inner": ("evse/pack", "VERSION = 1", "now"),
-    "lib_module": ("lib", "VERSION = 1", "now"),
+    "lib_module": ("lib", "VERSION = 1", "safe"),
     "evse.app": ("evse", APP + "import evse.pack.inner\n", "now"),
     "lib_later": ("lib", "VERSION = 1", "later"),
     "evse.late": ("evse", "VERSION = 1", "later"),
@@ -429,7 +432,7 @@ MODULES = {
 @pytest.fixture
 def start(tmp_path, micropython):
     """Run main.py with some of the slot's modules changed since the image was made."""
-    def run(changed=(), carried=True):
+    def run(changed=(), carried=True, loaded=None):
         lines = {"image": "", "a": ""}
         for place in ("image", "a"):
             for name, (folder, text, when) in MODULES.items():
@@ -458,8 +461,8 @@ def start(tmp_path, micropython):
         done = subprocess.run([micropython, "-c", script], text=True, capture_output=True,
                               timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr
-        loaded, *lines = done.stdout.splitlines()
-        assert loaded == "loaded %s" % carried
+        first, *lines = done.stdout.splitlines()
+        assert first == "loaded %s" % (carried if loaded is None else loaded)
         return lines
     return run
 
@@ -498,6 +501,26 @@ def test_the_slot_holds_only_what_the_image_lacks(start, tmp_path, changed, left
     """All of a package once one of its modules that are loaded later has changed."""
     assert len(start(changed=changed)) == 8
     assert len(list((tmp_path / "a").rglob("*.py"))) == left
+
+
+SAFE = """
+def main():
+    import sys
+    print("evse.core" in sys.modules, sys.modules["lib_module"].VERSION)
+    from evse import late
+    print(late.VERSION, [one.rsplit("/", 1)[-1] for one in sys.path])
+"""
+
+
+@pytest.mark.parametrize(("changed", "versions"), [
+    ((), "11"), (("lib_module",), "21"), (("evse.core", "evse.late"), "12")])
+def test_the_safe_mode_loads_only_what_it_needs_but_of_the_slot(start, monkeypatch, changed,
+                                                               versions):
+    monkeypatch.setitem(MODULES, "evse.start", ("evse", START % "safe", "first"))
+    monkeypatch.setitem(MODULES, "evse.app", ("evse", SAFE, "later"))
+    lines = start(changed=changed, loaded=False)
+    assert lines[0] == "False " + versions[0]
+    assert lines[1].split(" ", 1) == [versions[1], "['a', 'image', 'lib']"]
 
 
 def test_without_modules_in_the_image_all_come_from_the_slot(start):

@@ -12,7 +12,7 @@ import helpers_boards  # knows where the fakes are
 import onewire
 from esp32 import partitions
 
-from evse.boards import devkit, esp32, sampling, smartevse_v3
+from evse.boards import devkit, esp32, radio_esp32, sampling, smartevse_v3
 
 V31 = 4 << 9
 CARD = b"\x01\x04\xa1\xb2\xc3\xd4\xe5\x8b"
@@ -446,6 +446,12 @@ def test_the_radio_is_on_before_the_loop_and_joining_does_not_wait():
     assert log == [("disconnect",)]
 
 
+def test_the_radio_is_switched_off_and_on():
+    radio, log = _radio()
+    radio.restart()
+    assert log == [("sta", "active", False), ("sta", "active", True)]
+
+
 def test_a_fixed_address_is_set_once_and_taken_back():
     radio, log = _radio()
     fixed = ("10.0.0.9", "255.255.255.0", "10.0.0.1", "10.0.0.1")
@@ -640,14 +646,6 @@ def test_the_log_is_the_partition_of_that_name():
     assert partitions["log"][128:132] == b"kept"
 
 
-def test_only_a_soft_reset_was_asked_for():
-    it, _ = _board()
-    reason = helpers_boards.machine.reset_reason
-    for cause, returned in ((1, True), (2, True), (3, True), (4, True), (0, True), (5, False)):
-        reason[0] = cause
-        assert it.power_returned() is returned
-
-
 def test_what_there_is_not_yet():
     for module in (smartevse_v3, devkit):
         it, _ = _board(0, module)
@@ -694,7 +692,7 @@ def test_what_the_radio_leaves_goes_to_python_but_for_what_the_system_needs():
     try:
         for free, kept in ((137_000, True), (4_000_000, True), (58_000, True), (50_000, False)):
             chip.heaps = [(20_000, 7_000, 6_000, 0), (free, free - 7_000, free - 7_000, 0)]
-            room = esp32._make_room()
+            room = radio_esp32.make_room()
             assert 8 <= len(room) <= 16 if kept else not room, (free, len(room))
         hold = []
         try:
@@ -703,7 +701,7 @@ def test_what_the_radio_leaves_goes_to_python_but_for_what_the_system_needs():
         except MemoryError:
             pass
         chip.heaps = [(137_000, 137_000, 110_000, 0)]
-        assert esp32._make_room() is None  # no piece is so large
+        assert radio_esp32.make_room() is None  # no piece is so large
     finally:
         hold = None
         chip.heaps = usual

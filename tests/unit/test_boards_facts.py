@@ -50,9 +50,22 @@ def test_the_serial_number_is_the_one_the_owner_knows():
 
 def test_the_cause_of_a_reset_in_a_word():
     made = board()
-    for reason, word in enumerate(("power", "hard", "watchdog", "deepsleep", "soft"), 1):
-        helpers_boards.machine.reset_reason[0] = reason
+    machine = helpers_boards.machine
+    for reason, word in enumerate(("hard", "power", "hard", "watchdog", "deepsleep", "soft")):
+        machine.reset_reason[0] = reason
         assert made.reset_cause() == word
+    machine.reset_reason[0] = machine.PWRON_RESET
+    for state in (15, 12, 0xF3F):  # by the detector itself, by the driver; the second core's
+        machine.mem32[0x3FF48034] = state
+        assert made.reset_cause() == "brownout"
+    machine.mem32[0x3FF48034] = 0x381
+    assert made.reset_cause() == "power"
+
+
+def test_what_is_kept_over_a_reset():
+    made = board()
+    made.keep(bytearray(b"all of it"))
+    assert board().kept() == b"all of it"
 
 
 def test_memory_beside_pythons_is_the_sum_of_its_areas():

@@ -3,7 +3,7 @@
 import micropython
 
 from evse import reasons
-from evse.journal import SIZE, Journal
+from evse.journal import RING_BYTES, SIZE, Journal
 
 
 def test_oldest_events_are_overwritten():
@@ -36,3 +36,17 @@ def test_every_code_has_words():
         code = getattr(reasons, name)
         if type(code) is int and code:
             assert not reasons.text(code).startswith("code "), name
+
+
+def test_events_of_before_lie_before_the_start():
+    ring = bytearray(RING_BYTES)
+    journal = Journal(ring)
+    for number in range(SIZE + 3):
+        journal.uptime_s = number
+        journal.record(reasons.STATE, number, -number)
+    again = Journal(ring)
+    again.resume(SIZE + 3, SIZE + 2)
+    assert next(iter(again.events())) == (3, 1 - SIZE, reasons.STATE, 3, -3)
+    assert list(again.events())[-1] == (SIZE + 2, -1, reasons.STATE, SIZE + 2, -SIZE - 2)
+    again.record(reasons.MODE)
+    assert list(again.events(SIZE + 3)) == [(SIZE + 3, 0, reasons.MODE, 0, 0)]

@@ -2,15 +2,20 @@
 
 from evse import start
 from evse.boards import sim
+from evse.crumb import Crumb
 from helpers_update import fresh
 
 
 class Board:
     """Notes what is asked of it."""
 
-    def __init__(self):
+    def __init__(self, boots=None):
         self.log = []
+        self.memory = b""
         self.directory = fresh()
+        if boots is not None:
+            with open(self.directory + "/boots", "w") as file:
+                file.write(boots)
 
     def safe(self):
         self.log.append("safe")
@@ -27,13 +32,24 @@ class Board:
     def data_dir(self):
         return self.directory
 
+    root = data_dir
+
+    def reset_cause(self):
+        return "hard"
+
+    def keep(self, data):
+        self.memory = bytes(data)
+
+    def kept(self):
+        return self.memory
+
 
 def started(problem, board=None):
     """The board, with what was asked of it, after a start whose loading ends with ``problem``."""
     board = board or Board()
 
-    def load():
-        board.log.append("load")
+    def load(what):
+        board.log.append("load " + what)
         raise problem
 
     create, clock = sim.create, start.time
@@ -48,13 +64,16 @@ def started(problem, board=None):
 def test_modules_that_do_not_load_leave_the_outputs_safe_and_restart_the_board():
     for problem in (MemoryError("no room"), ImportError("no module"), OSError(5)):
         board = started(problem)
-        assert board.log == ["safe", "load", "safe", "sleep 10 s", "reset"]
+        assert board.log == ["safe", "load now", "safe", "sleep 10 s", "reset"]
         with open(board.directory + "/crash.txt") as file:
             assert type(problem).__name__ in file.read()
 
 
 def test_who_interrupts_the_loading_gets_the_prompt_and_time():
-    assert started(KeyboardInterrupt()).log == ["safe", "load", "safe", "watchdog 600 s"]
+    board = started(KeyboardInterrupt(), Board("3"))
+    assert board.log == ["safe", "load now", "safe", "watchdog 600 s"]
+    with open(board.directory + "/boots") as file:
+        assert file.read() == "0"  # that was no failure
 
 
 def test_what_cannot_be_told_keeps_no_board_from_its_restart():
@@ -63,6 +82,18 @@ def test_what_cannot_be_told_keeps_no_board_from_its_restart():
     try:
         started(ValueError(), board)
     except OSError:
-        assert board.log == ["safe", "load", "safe", "reset"]
+        assert board.log == ["safe", "load now", "safe", "reset"]
         return
     raise AssertionError
+
+
+def test_the_next_start_knows_what_has_failed():
+    board = started(ValueError("it is broken"))
+    again = Crumb(board)
+    assert again.cause == "crash" and "ValueError: it is broken" in again.text()
+
+
+def test_after_five_starts_that_failed_comes_the_safe_mode():
+    for boots, what in ((None, "now"), ("", "now"), ("1", "now"), ("5", "now"), ("6", "safe"),
+                        ("9", "safe"), ("x", "now"), (" ", "now"), ("\xe9", "now")):
+        assert started(MemoryError(), Board(boots)).log[1] == "load " + what, boots

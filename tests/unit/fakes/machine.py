@@ -23,7 +23,7 @@ def clear():
     mem32.clear()
     mem32.update({
         0x3FF5A00C: 0, 0x3FF5A010: 0, 0x3FF5A080: 0, 0x3FF44530 + 4 * 19: 71,
-        0x3FF59000: 4, 0x3FF59140: 16 | 313 << 5 | 1 << 25,
+        0x3FF59000: 4, 0x3FF59140: 16 | 313 << 5 | 1 << 25, 0x3FF48034: 1,
     })
     reset_reason[0] = PWRON_RESET
 
@@ -64,7 +64,19 @@ class PWM:
 
 
 class RTC:
-    """The clock; ``datetime`` takes (year, month, day, weekday, hour, minute, second, us)."""
+    """The clock; ``datetime`` takes (year, month, day, weekday, hour, minute, second, us).
+
+    ``memory`` is what a reset leaves alone.
+    """
+
+    _memory = b""
+
+    def memory(self, data=None):
+        if data is None:
+            return self._memory
+        assert len(data) <= 2048
+        RTC._memory = bytes(data)
+        return None
 
     def datetime(self, moment):
         log.append(("clock", moment))
