@@ -1,6 +1,7 @@
 """Facts few ask for, made while somebody asks. Each function takes the core."""
 
 from evse import reasons, ticks
+from evse.charging import faults, states
 from evse.power import readings as sources
 from evse.power.views import NO_LIMIT, NORMAL
 
@@ -46,3 +47,25 @@ def quarters(core):
     They are counted while there is a capacity tariff.
     """
     return core.capacity.quarters() if core.capacity else ()
+
+
+_OPENED = (reasons.GUARD_LEVEL, reasons.GUARD_PILOT, reasons.GUARD_SHORT, reasons.GUARD_RCM,
+           reasons.GUARD_STALL)
+_EVIDENCE = {
+    reasons.WELD_EVIDENCE: "phases %d (bits), up to %d x 0.1 A",
+    reasons.NO_CURRENT_EVIDENCE: "%d x 0.1 A %d s after closing",
+    reasons.OVERCURRENT_EVIDENCE: "phases %d (bits), %d x 0.1 A more",
+}
+
+
+def evidence(core):
+    """Yield (s of uptime, words) of each fault in the journal, and of what spoke for it."""
+    for _, at, code, a, b in core.journal.events():
+        if code == reasons.FAULT_SET or code == reasons.FAULT_CLEARED:
+            for fault in faults.FAULTS:
+                if a & fault[0]:
+                    yield at, "%s: %s" % (reasons.text(code), fault[2])
+        elif code in _OPENED:
+            yield at, "%s: pilot level %d, state %s" % (reasons.text(code), a, states.short(b))
+        elif code in _EVIDENCE:
+            yield at, "%s: %s" % (reasons.text(code), _EVIDENCE[code] % (a, b))

@@ -182,7 +182,7 @@ def add_slices(table, reports, seconds, what, setup, limit):
         # Here the control task does what a timer and registers do on the board.
         table.add("slice of %s, %s" % (name, what), "S", usual[name],
                   setup + "; sixth longest in %d s" % seconds,
-                  None if name.endswith("._control") else limit)
+                  None if name == "control" else limit)
     name = max(worst, key=lambda name: worst[name])
     table.add("slice worst, " + what, "S", worst[name],
               "%s; %s, once, this PC's pauses included" % (setup, name))

@@ -17,6 +17,7 @@ import time
 from array import array
 
 from bench_unit import unit_ns
+from evse.boards.sim import Sim
 
 MARK = "BENCH "
 _BINS = 400
@@ -70,7 +71,8 @@ class Measured:
         self._coroutine = coroutine
         self._slices = slices
         text = str(coroutine)
-        self._name = text.split("'")[1] if "'" in text else text
+        # The supervisor's name, of what it looks after.
+        self._name = getattr(coroutine, "name", text.split("'")[1] if "'" in text else text)
 
     def send(self, value):
         """Run one slice."""
@@ -170,6 +172,7 @@ def main(what):
     if what == "slices":
         _create_task(_collect())
         _create_task(_keep_awake(units))
+        Sim.keep = lambda _board, _data: None  # a copy on the board, a file in the twin
 
     def measured(coroutine):
         return _create_task(Measured(coroutine, slices))
@@ -180,8 +183,8 @@ def main(what):
 
     plain = app.App
 
-    def watched(board):
-        one = plain(board)
+    def watched(*parts):
+        one = plain(*parts)
         watches.append(Periods(one.cycle))
         return one
 

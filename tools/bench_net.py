@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import random
-import re
 import shutil
 import sys
 import tempfile
@@ -218,7 +217,6 @@ async def faults(table, slot, seconds):
 
 async def slices(table, slot, seconds):
     """Rows of the longest slices, of code alone, in all of that."""
-    tasks = lasting_tasks()
     async with Net(slot, SLICES) as net:
         for path in ENDPOINTS:
             report = await net.phase(seconds, net.site.poll(path, []))
@@ -229,37 +227,21 @@ async def slices(table, slot, seconds):
                       "code alone; number %d of %d, lower quartile of that of %d requests" % (
                           costs.index(max(costs)) + 1, len(costs), report["lives"]), SLICE_S)
         report = await net.phase(seconds, net.crowd())
-        add_longest(table, report, "rude clients", tasks, ("web", "control", "bus"))
+        add_longest(table, report, "rude clients", ("web", "control", "bus"))
         for mood in FAULTS:
             await net.be(mood)
             report = await net.phase(seconds)
-            add_longest(table, report, "broker: " + mood, tasks, ("MQTT",))
+            add_longest(table, report, "broker: " + mood, ("MQTT",))
         await net.link()
         report = await net.phase(2 * seconds, net.poll([]))
-        add_longest(table, report, "linked", tasks, tasks[1:])
+        add_longest(table, report, "linked", report["longest"])
 
 
-def lasting_tasks():
-    """The tasks that do not end, in the order in which the app creates them.
-
-    Of its services those every site has, and the one that the settings of this bench ask for.
-    """
-    source = (build.ROOT / "evse" / "app.py").read_text(encoding="utf-8")
-    listed = re.search(r"services = \[([^]]*)\]", source)
-    names = re.findall(r"self\.(\w+)", listed.group(1)) if listed else []
-    names += [name for name in re.findall(r"services\.append\(self\.([\w.]+)\)", source)
-              if not name.startswith("status.network")]  # a site has no radio
-    if "_web" not in names or "bus.run" not in names:
-        raise build.Problem("evse/app.py makes its tasks in another way: see lasting_tasks")
-    return ["the app", "control", "power", "supervisor",
-            *(name.strip("_").removesuffix(".run") for name in names), "MQTT"]
-
-
-def add_longest(table, report, what, tasks, wanted):
+def add_longest(table, report, what, wanted):
     """Rows of the longest slice of some tasks: the lower quartile of those of each second."""
     for name in wanted:
         costs = sorted(took / report["unit_ns"]
-                       for took in report["longest"].get(str(tasks.index(name)), ()))
+                       for took in report["longest"].get(name, ()))
         if not costs:
             raise build.Problem("the task %s was never seen" % name)
         # Here the control task does what a timer and registers do on the board.

@@ -8,9 +8,9 @@ inside one, and the processor never rests. Modules that are loaded for those who
 once: out of a file that takes 1 to 6 S, out of the board's image 0.05 to 0.25 S.
 
 "begin" and "end" on standard input as in ``bench_firmware``; the report has ``longest``: {task:
-[ns, ...]}, a task being the place at which it was created among those that do not end; ``lives``,
-how many there were of the others, ``slices``, the ns of each slice of those with as many
-slices as most of them had, and ``unit_ns``.
+[ns, ...]} of those that do not end, by the supervisor's names and "supervisor" for its own;
+``lives``, how many there were of the others, ``slices``, the ns of each slice of those with as
+many slices as most of them had, and ``unit_ns``.
 """
 
 import asyncio
@@ -22,15 +22,12 @@ import time
 from array import array
 
 from bench_firmware import MARK, _collect, _keep_awake
+from evse.boards.sim import Sim
 
 _WINDOW_NS = 1_000_000_000
 _KEPT = 100
 _LIVES = 24
 _SLICES = 200
-# The app itself, control, regulator and supervisor; all that come next are services, kept alive
-# by the same function.
-_FIRST = 4
-
 _create_task = asyncio.core.create_task
 
 
@@ -39,8 +36,7 @@ class Slices:
 
     def __init__(self, units):
         self._units = units
-        self._created = 0
-        self._keeper = None
+        self._began = False
         self.begin()
 
     def begin(self):
@@ -64,15 +60,11 @@ class Slices:
 
     def watched(self, coroutine):
         """What to run instead of a coroutine."""
-        number = self._created
-        text = str(coroutine)
-        function = text.split("'")[1] if "'" in text else text
-        if number == _FIRST:
-            self._keeper = function
-        if number > _FIRST and function != self._keeper:
-            return Measured(coroutine, self, None)
-        self._created += 1
-        return Measured(coroutine, self, str(number))
+        name = getattr(coroutine, "name", None)  # of what the supervisor looks after
+        if not self._began:
+            name = "supervisor"  # it is what everything begins with
+            self._began = True
+        return Measured(coroutine, self, name)
 
     def report(self):
         """The figures of the phase."""
@@ -175,4 +167,5 @@ def main():
     asyncio.core.create_task = asyncio.create_task = measured
     gc.threshold(4096)  # as main.py does before this import
     _keep_rare()
+    Sim.keep = lambda _board, _data: None  # a copy on the board, a file in the twin
     __import__("main")

@@ -126,7 +126,6 @@ class Master:
         self._probe_at = now()
         self.slaves = []
         self.first = None  # the slave whose turn is never late
-        self.alive_at = now()  # for the supervisor: never older than one turn while it is polled
 
     def add(self, device, period_ms, first=False):
         """Give ``device`` a turn each ``period_ms``; returns its Slave."""
@@ -143,7 +142,7 @@ class Master:
 
     async def turn(self):
         """Ask whoever is due, or rest for a moment."""
-        now = self.alive_at = self._now()
+        now = self._now()
         slave, wait = self._next(now)
         if slave is None or wait > 0:
             await self._sleep_ms(max(1, min(wait, _NAP_MS)))

@@ -56,7 +56,7 @@ class Node:
     """One Node on the bus: the registers of ``core`` at the address of the setting pwr_share.
 
     ``port``, ``now`` and ``sleep_ms`` are as for ``evse.bus.rtu.Link``. ``answer`` alone needs no
-    port. ``alive_at`` is for the supervisor.
+    port.
     """
 
     def __init__(self, core, port, now, sleep_ms=asyncio.sleep_ms):
@@ -81,7 +81,7 @@ class Node:
         self._tx = bytearray(_REPLY)
         self._out = memoryview(self._tx)
         self._reply = 0  # length of the frame that waits for the line to be quiet
-        self._asked_at = self._heard = self._polled = self.alive_at = now()
+        self._asked_at = self._heard = self._polled = now()
         self._late = self._begins = False
 
     def rows(self):
@@ -103,7 +103,6 @@ class Node:
         for _ in range(_POLLS):
             await self._sleep_ms(_POLL_MS)
             self._poll(self._now())
-        self.alive_at = self._now()
 
     # ---- what is said to us ----
 

@@ -20,7 +20,7 @@ _REST_MS = const(100)
 
 
 class Bus:
-    """The RS485 bus of one EVSE. ``alive_at`` is for the supervisor.
+    """The RS485 bus of one EVSE.
 
     ``role`` is a Master or a Node, None where the settings ask for neither; ``box`` the Sensorbox,
     None without one.
@@ -35,7 +35,6 @@ class Bus:
         self._configured = -1
         self._shape = None
         self.role = self.box = self._examination = None
-        self.alive_at = now()
 
     def rows(self):
         """One dict for each slave, see ``evse.bus.master.Slave.report``."""
@@ -45,7 +44,6 @@ class Bus:
         """Serve for ever."""
         try:
             while True:
-                self.alive_at = self._now()
                 self._follow()
                 self._attend()
                 if self.role and not (self._examination and self._core.doctor.kind == "bus"):

@@ -8,6 +8,7 @@ import gc
 
 from micropython import const
 
+from evse import reasons
 from evse.cycle import EDGES_MS
 from evse.net.reply import Reply
 from evse.settings import DEFAULT, KEY, TABLE, is_secret
@@ -17,7 +18,7 @@ _BEFORE_CARD, _AFTER_NAME = const(7), const(7)  # columns of the table of sessio
 _HOSTS = ("mqtt_host", "ntp_host")
 _PERSONAL = _HOSTS + ("wifi_ssid", "mqtt_user", "mqtt_prefix", "required_evccid")
 _AT_ONCE = const(16)
-_PIECE = const(256)
+_LINE_MAX = const(256)
 # A line each: attribute of the status, what it is.
 _FACTS = (
     "mode mode\nstate_name state\ncar_connected car connected\ncharging charging\n"
@@ -44,10 +45,11 @@ def _lines(status):
     yield "MicroEVSE black box of %s\n" % (clock_s and status.local(clock_s) or "no known time")
     yield "%s on %s, serial %d, up %d s, started by: %s\n" % (
         status.version, status.board, status.serial, status.uptime_s, status.reset_cause)
-    for title, part in (("now", _now), ("settings that differ", _settings), ("limits", _limits),
-                        ("memory and cycle", _memory), ("bus", _bus), ("network", _network),
+    for title, part in (("now", _now), ("faults", _faults), ("settings that differ", _settings),
+                        ("limits", _limits), ("memory and cycle", _memory), ("tasks", _tasks),
+                        ("starts", _starts), ("bus", _bus), ("network", _network),
                         ("doctor", _doctor), ("sessions", _sessions), ("journal", _journal),
-                        ("last crash", _crash)):
+                        ("last crash", _crash), ("last ten minutes", _recent)):
         yield "\n== %s ==\n" % title
         yield from part(status)
 
@@ -60,8 +62,14 @@ def _now(status):
     for words, da in (("mains", status.mains_da), ("car", status.ev_da),
                       ("circuit", status.circuit_da)):
         yield "%s, 0.1 A: %d %d %d\n" % (words, da(0), da(1), da(2))
+
+
+def _faults(status):
+    """Those that are up, then what the journal knows of these and earlier ones."""
     for name, stops, clears in status.fault_rows():
-        yield "fault %s: stops %s, clears %s\n" % (name, stops, clears)
+        yield "%s is up: stops %s, clears %s\n" % (name, stops, clears)
+    for at, words in status.details("evidence"):
+        yield "at %d s: %s\n" % (at, words)
 
 
 def _settings(status):
@@ -100,6 +108,26 @@ def _memory(status):
         for at, edge in enumerate(EDGES_MS):
             yield "cycles up to %d ms: %d\n" % (edge, cycle.bins[at])
         yield "longer: %d, worst %d ms\n" % (cycle.bins[len(EDGES_MS)], cycle.worst_ms)
+
+
+def _tasks(status):
+    for name, restarts, how in status.tasks():
+        yield "%s: %s, started again %d times\n" % (name, how, restarts)
+
+
+def _starts(status):
+    """What is kept over a reset: the last starts, the newest first."""
+    crumb = status.crumb
+    yield "%d since power came\n" % crumb.count
+    for cause, lasted_s in crumb.history():
+        yield "%s%s\n" % (cause, "" if lasted_s < 0 else ", after a run of %d s" % lasted_s)
+    if crumb.before:
+        state, reason, after_s, seen = crumb.before
+        yield "the run before ended after %d s, in state %d: %s; tasks seen, bits: %x\n" % (
+            after_s, state, reasons.text(reason), seen)
+    text = crumb.text()
+    if text:
+        yield "last exception: ...%s\n" % _veiled(status, text)
 
 
 def _bus(status):
@@ -157,10 +185,31 @@ def _crash(status):
     try:
         with open(status.directory + "/crash.txt") as file:
             while True:
-                piece = file.read(_PIECE)
-                if not piece:
+                line = file.readline(_LINE_MAX)
+                if not line:
                     break
-                yield piece
+                yield _veiled(status, line)
                 yield ""
     except OSError:
         yield "none\n"
+
+
+def _recent(status):
+    """A line holds until the next. So one that changes nothing is left out."""
+    yield ("s of uptime, state, contactors, 0.1 A granted, of mains L1 L2 L3, of the car; "
+           "reason where it changes\n")
+    before = reason = None
+    at = 0
+    for row in status.recent.rows():
+        at = row[0]
+        if row[1:] != before:
+            before = row[1:]
+            bits, state, code, grant_da = row[1:5]
+            mains = "%d %d %d" % tuple(row[5:8]) if bits & 4 else "- - -"
+            words = "" if code == reason else " " + reasons.text(code)
+            reason = code
+            yield "%d %s %d %d %s %d%s\n" % (at, state, bits & 3, grant_da, mains, row[8], words)
+        else:
+            yield ""
+    if before:
+        yield "%d end\n" % at

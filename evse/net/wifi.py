@@ -27,6 +27,7 @@ _STEP_MS = const(1000)
 _AGAIN_MS = const(20_000)
 _SETTLE_MS = const(1500)  # what is heard earlier is about the network before
 _IDLE_MS = const(300_000)
+_RENEW_S = const(600)  # of a network that is away: perhaps it is the radio
 _DONE_MS = const(30_000)  # that the page may tell the new address
 _SCAN_MS = const(10_000)  # more than any scan takes
 _KEEP_MS = const(60_000)
@@ -55,7 +56,7 @@ class Wifi:
         self._settings = settings
         self._record = record
         self._on = self.trying = self.scanning = self._lost = self._look = False
-        self._asked = self._again = self._own = False
+        self._asked = self._again = self._own = self._renew = False
         self._state = self.rssi = self.joins = self.losses = self.away_s = 0
         self.bssid = self.failed = ""
         self.networks = self._captive = self._mdns = self._limit = None
@@ -89,6 +90,11 @@ class Wifi:
         status = self._status
         get = self._settings.get
         mode = get("wifi")
+        if self._renew and not (self._own or status.busy()):
+            self._renew = self.scanning = False
+            self._radio.restart()
+            self._record(reasons.RADIO_RESTARTED)
+            self._start(now)
         if self._again and not self.scanning:
             self._again = False
             self._on = get("wifi_ssid") != ""
@@ -108,9 +114,14 @@ class Wifi:
         elif on and self._state != _JOINED:
             if self._lost:
                 self.away_s += 1
+                self._renew |= self.away_s % _RENEW_S == 0
             # Trying all the time would keep the radio off the portal's channel.
             if ticks.diff(now, self._since) >= _AGAIN_MS and not self._own:
                 self._start(now)
+
+    def renew(self):
+        """Have the radio switched off and on as soon as nothing charges."""
+        self._renew = True
 
     # ---- the network of the house ----
 

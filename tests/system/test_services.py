@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import blackbox
 from test_ntp import AHEAD_S, Server, good
 from test_telnet import Client, free_port
 from twin_fixture import Twin
@@ -97,6 +98,14 @@ def test_the_figures_are_those_of_the_status(house):
     assert house.figure("microevse_cycle_seconds_count") > 100
     assert house.figure('microevse_heap_free_bytes{heap="python"}') >= house.figure(
         'microevse_heap_least_free_bytes{heap="python"}') > 1000
+
+
+def test_the_black_box_can_be_drawn(house):
+    with urllib.request.urlopen(house.charger.url + "api/v1/blackbox", timeout=20) as answer:
+        title, rows, events = blackbox.read(answer.read().decode())
+    assert rows[-1][2] == "C" and rows[-1][3] == 1, "it charges"
+    assert "session began" in " ".join(words for _, words in events)
+    assert blackbox.draw(title, rows, events).count("<rect") >= 2
 
 
 def test_figures_are_only_read(house):

@@ -1,6 +1,7 @@
 """evse.details: which limits there are and which of them wins, of a real core."""
 
 from evse import reasons
+from evse.charging import faults
 from helpers_core import Bench
 
 SETTINGS = {"mains_met": "API", "mains": 25, "max": 16, "config": "Fixed", "mode": "Smart",
@@ -65,3 +66,22 @@ def test_the_quarters_of_the_tariff():
     for at in (0, 300, 600, 900):
         bench.core.capacity.second(begin + at, 0, 24_321, 2300, 0 if at == 0 else 300)
     assert list(bench.status.details("quarters")) == [(begin, 2300)]
+
+
+def test_what_spoke_for_a_fault_is_told_with_it():
+    bench = Bench(SETTINGS)
+    core = bench.core
+    for code in range(reasons.GUARD_LEVEL, reasons.GUARD_STALL + 1):
+        core.record(code, 5, 2)
+        at, words = list(bench.status.details("evidence"))[-1]
+        assert words == reasons.text(code) + ": pilot level 5, state C"
+    core.record(reasons.GUARD_SHORT, 5, 2)
+    core.record(reasons.WELD_EVIDENCE, 7, 61)
+    core.fault(faults.WELDED | faults.LOCK, True)
+    core.fault(faults.LOCK, False)
+    at = core.journal.uptime_s
+    assert [row for row in bench.status.details("evidence") if row[0] == at][-5:] == [
+        (at, "opened: pilot shorted: pilot level 5, state C"),
+        (at, "current while open: phases 7 (bits), up to 61 x 0.1 A"),
+        (at, "fault set: Contactor Welded"), (at, "fault set: Lock Failure"),
+        (at, "fault cleared: Lock Failure")]

@@ -6,7 +6,7 @@ from array import array
 
 from evse.net import blackbox
 from evse.settings import KEY, KIND, TABLE
-from helpers_net import FakeStatus, get
+from helpers_net import FakeCrumb, FakeStatus, get
 
 CARD = "04A1B2C3D4E5F6"
 NAME = "Anna, the \"boss\""
@@ -21,6 +21,29 @@ class Holder:
             setattr(self, name, values[name])
 
 
+class Crumb(FakeCrumb):
+    """A start after a watchdog's bite."""
+
+    count = 17
+    before = 2, 16, 3600, 0x1F7
+
+    def history(self):
+        return (("watchdog", 3600), ("power", -1))
+
+    def text(self):
+        return "OSError: secret.duckdns.org"
+
+
+class Lately:
+    """Ten minutes in which little happened."""
+
+    def rows(self):
+        for at in range(3060, 3660):
+            car = at > 3600
+            yield [at, 5 if car else 0, "C" if car else "A", 16 if car else 1,
+                   160 if car else 0, 50, -15, 250, 155 if car else 0]
+
+
 class Whole(FakeStatus):
     """A charger that has secrets wherever one can be."""
 
@@ -29,6 +52,7 @@ class Whole(FakeStatus):
     rfid_last = CARD
     record = "secret-record"
     portal_password = "secret-portal"
+    recent = Lately()
 
     def __init__(self):
         super().__init__()
@@ -45,9 +69,16 @@ class Whole(FakeStatus):
                            mqtt_host="secret.duckdns.org", mqtt_prefix="secret/house",
                            ntp_host="time.secret.org")
         self.ntp = {"problem": "time.secret.org: no answer", "synced_s": 0}
+        self.crumb = Crumb()
 
     def heaps(self):
         yield "system", 30000, 20000, 12000
+
+    def details(self, name):
+        if name != "evidence":
+            return super().details(name)
+        return ((3600, "opened: pilot shorted: pilot level 5, state C"),
+                (3601, "fault set: Pilot Fault"))
 
     def box(self):
         return Holder(version=20, software=3, p1=True, wiring=0, portal_password="secret-box")
@@ -75,7 +106,13 @@ def test_each_part_is_there_with_what_it_is_about():
             "MicroEVSE black box of 2026-09-21T15:33",
             "v4.0.0 on sim, serial 4711, up 3661 s, started by: watchdog",
             "reason: charging (16)", "state: Charging", "granted, 0.1 A: 137",
-            "mains, 0.1 A: 55 -12 250", "fault RCM Tripped: stops at once, clears by reset",
+            "mains, 0.1 A: 55 -12 250", "RCM Tripped is up: stops at once, clears by reset",
+            "at 3600 s: opened: pilot shorted: pilot level 5, state C",
+            "at 3601 s: fault set: Pilot Fault", "mqtt: waits, started again 2 times",
+            "display: runs, started again 1 times", "17 since power came",
+            "watchdog, after a run of 3600 s", "power",
+            "the run before ended after 3600 s, in state 2: charging; tasks seen, bits: 1f7",
+            "last exception: ...OSError: mqtt_host",
             "start: 5", "mains, each phase: 250",
             "charger 0, granted 137 by mains: random start delay 0 for 17 s",
             "charger 3, granted 80 by MAX: MAX 80", "cycles up to 11 ms: 900",
@@ -107,12 +144,14 @@ def test_no_secret_is_in_it_only_that_there_is_one():
 
 def test_a_charger_that_has_little_to_tell():
     status = Whole()
-    status.network = status.mqtt = status.web = status.cycle = None
+    status.network = status.mqtt = status.web = status.cycle = status.crumb.before = None
+    status.crumb.text = str
     status.box = lambda: None
     status.clock_s = 0
     found = text(status)
     assert found.startswith("MicroEVSE black box of no known time\n")
-    for absent in ("WiFi", "MQTT ", "cycles", "Sensorbox", "web:"):
+    for absent in ("WiFi", "MQTT ", "cycles", "Sensorbox", "web:", "the run before",
+                   "last exception"):
         assert absent not in found, absent
 
 
@@ -121,13 +160,22 @@ def test_the_last_crash_is_told():
     status.directory = "/tmp/blackbox-%d" % id(status)
     os.mkdir(status.directory)
     with open(status.directory + "/crash.txt", "w") as file:
-        file.write("Traceback\n" + "x" * 700 + "\nValueError: 7\n")
+        file.write("Traceback\n" + "x" * 700 + "\nOSError: secret.duckdns.org\n")
     try:
         found = text(status)
     finally:
         os.remove(status.directory + "/crash.txt")
         os.rmdir(status.directory)
-    assert found.endswith("== last crash ==\nTraceback\n" + "x" * 700 + "\nValueError: 7\n")
+    assert "== last crash ==\nTraceback\n" + "x" * 700 + "\nOSError: mqtt_host\n\n== " in found
+
+
+def test_of_the_last_ten_minutes_what_changed_is_told():
+    assert text(Whole()).endswith(
+        "; reason where it changes\n3060 A 0 0 - - - 0 no car connected\n"
+        "3601 C 1 160 50 -15 250 155 charging\n3659 end\n")
+    status = Whole()
+    status.recent.rows = tuple
+    assert text(status).endswith("; reason where it changes\n")
 
 
 def test_it_comes_in_small_pieces():

@@ -22,6 +22,9 @@ class Radio:
         self.rows = None
         self.broken = False
 
+    def restart(self):
+        self.log.append("restart")
+
     def join(self, *what):
         self.log.append(("join",) + what)
 
@@ -465,3 +468,36 @@ def test_a_radio_that_cannot_open_one_goes_back_to_joining():
     assert bench.settings.get("wifi") == "Enabled" and bench.status.portal is None
     bench.seconds(1)
     assert bench.take()[-1] == JOIN
+
+
+def test_the_radio_is_renewed_once_nothing_charges():
+    bench = Bench(**HOME)
+    bench.joined()
+    bench.status.charging = True
+    bench.wifi.renew()
+    bench.seconds(3)
+    assert bench.take() == []
+    bench.status.charging = False
+    bench.seconds(3)
+    assert bench.take()[:2] == ["restart", JOIN]
+    assert bench.events.count((reasons.RADIO_RESTARTED,)) == 1
+
+
+def test_a_network_that_stays_away_is_reason_enough_to_renew_the_radio():
+    bench = Bench(**HOME)
+    bench.joined()
+    bench.it.state = 4
+    bench.seconds(590)
+    assert "restart" not in bench.take()
+    bench.seconds(20)
+    assert bench.take().count("restart") == 1
+    bench.seconds(1200)
+    assert bench.take().count("restart") == 2
+
+
+def test_the_portal_is_not_disturbed_by_that():
+    bench = _portal()
+    bench.seconds(2)
+    bench.wifi.renew()
+    bench.seconds(5)
+    assert "restart" not in bench.take()
