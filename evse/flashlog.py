@@ -107,6 +107,8 @@ class FlashLog:
         while self._sector < last and self._blank(self._sector):
             self._sector += 1
         self._part.erase(self._sector * _SECTOR)
+        if not self._blank(self._sector):
+            raise OSError(5)  # what stands there may come back once the mark is gone
         if self._sector < last:
             self._sector += 1
             return True

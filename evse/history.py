@@ -279,7 +279,8 @@ def _minutes(kind, payload):
         payload = payload[BODY:]
     elif kind != HISTORY:
         return b""
-    return payload if len(payload) >= MINUTE and start_of(payload, 0) else b""
+    whole = payload and len(payload) % MINUTE == 0
+    return payload if whole and start_of(payload, 0) else b""
 
 
 def _each(records):

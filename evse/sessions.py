@@ -18,6 +18,7 @@ SIZE = const(256)  # records of a generation
 _FORMAT = "<BIIIIIIB7sBBBbBH"
 _CRC_AT = const(52)
 _VERSION = const(1)
+_DIGITS = (0, 12, 14)
 _ESTIMATED = const(1)
 _INTERRUPTED = const(2)
 
@@ -40,6 +41,8 @@ def unpack(buf, at, session):
     (_, session.number, session.start, session.seconds, session.charging_s, session.wh,
      session.solar_wh, digits, card, session.by, session.reason, flags, session.woke,
      session.phases, session.peak_da) = struct.unpack_from(_FORMAT, buf, at)
+    if digits not in _DIGITS:
+        return False
     session.card = hexlify(card).decode()[:digits].upper()
     session.estimated = bool(flags & _ESTIMATED)
     session.interrupted = bool(flags & _INTERRUPTED)
@@ -78,21 +81,31 @@ class Sessions:
         self._files.append(sealed(pack(session)))
         self.number = session.number
 
-    def fold(self, records):
+    def fold(self, records, upto):
         """Take over the sessions among a flash log's ``records()``; returns how many were new.
 
         Of each the last record counts. One that was still open then was cut off by the power.
+        Those with a number above ``upto`` are left out: they are not over.
         """
         before = self.number
         last = Session()
         fresh = Session()
         for kind, payload in records:
-            if kind == SESSION and unpack(payload, 0, fresh):
+            if kind == SESSION and unpack(payload, 0, fresh) and fresh.number <= upto:
                 if fresh.number != last.number:
                     self._close(last)
                 last, fresh = fresh, last
         self._close(last)
         return self.number - before
+
+    def noted(self, records):
+        """Return the highest number among a flash log's ``records()``, 0 when all are known."""
+        found = Session()
+        number = 0
+        for kind, payload in records:
+            if kind == SESSION and unpack(payload, 0, found) and found.number > self.number:
+                number = max(number, found.number)
+        return number
 
     def latest(self):
         """Return the latest session, or None."""

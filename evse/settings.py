@@ -11,8 +11,9 @@ import os
 from micropython import const
 
 from evse import reasons
+from evse.rare import rare
 
-VERSION = 1
+VERSION = 2  # of the file; evse.schema has what leads here from each before
 
 
 class Refused(Exception):
@@ -193,6 +194,8 @@ def check(setting, value):
         raise Refused("%s must be one of %s" % (key, ", ".join(allowed)), key, list(allowed))
     if len(value) > allowed:
         raise Refused("%s must be at most %d characters" % (key, allowed), key, allowed)
+    if key == "wifi_password" and 0 < len(value) < 8:
+        raise Refused("wifi_password must have 8 to 64 characters, or none", key, [0, 8, 64])
     # A broker hangs up on whoever has a wildcard in the topic of his will.
     if key == "mqtt_prefix" and (value.strip("/") != value or not all(
             " " <= char <= "~" and char not in "#+" for char in value)):
@@ -258,8 +261,6 @@ class Settings:
         value = check(self.spec(key), value)
         if key == "capacity" and value in range(1, 10):
             raise Refused("capacity is 0 (off) or 10 to 600 A", key, [0, 10, 600])
-        if key == "wifi_password" and 0 < len(value) < 8:
-            raise Refused("wifi_password must have 8 to 64 characters, or none", key, [0, 8, 64])
         if key == "min" and value > self._values["max"]:
             raise Refused("min must not be above max", key, [6, self._values["max"]])
         if key == "max" and value < self._values["min"]:
@@ -318,12 +319,13 @@ class Settings:
         stored = {}
         for setting in TABLE:
             value = self._values[setting[KEY]]
-            if value != setting[DEFAULT] or setting[KEY] == "wifi":
+            if value != setting[DEFAULT]:
                 stored[setting[KEY]] = value
+        document = {"version": VERSION, "settings": stored}
+        document.update(self.states)
+        document["sum"] = rare("schema").total(document)
         fresh = self._path + ".new"
         with open(fresh, "w") as file:
-            document = {"version": VERSION, "settings": stored}
-            document.update(self.states)
             json.dump(document, file)
         try:
             os.rename(self._path, self._path + ".old")
@@ -378,17 +380,16 @@ class Settings:
         try:
             with open(path) as file:
                 document = json.load(file)
+            if document.pop("sum", None) not in (None, rare("schema").total(document)):
+                raise ValueError  # what people and tools write has no sum
         except OSError:
             return False
-        except ValueError:
+        except (ValueError, TypeError, AttributeError, MemoryError, RuntimeError):
+            # No object; the last two for one that is too large or nests too deep.
             self._record(reasons.STORAGE, 1)
             return False
-        if type(document) is not dict:
-            self._record(reasons.STORAGE, 2)
-            return False
-        values = document.get("settings")
-        if type(values) is dict and values.get("wifi_ssid") and "wifi" not in values:
-            values["wifi"] = "Enabled"  # by a version that had no switch for it
+        if document.get("version") != VERSION:
+            rare("schema").migrate(document)
         self.load(document)
         return True
 

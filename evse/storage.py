@@ -23,6 +23,8 @@ _NOTE_S = const(62)
 _SPARING_S = const(600)
 # Two hours of history. One that is erased more often wears out; a session may want the rest.
 _WORTH_ERASING = const(128)
+_FOLDER = const(0x4000)
+_FILES = const(("settings", "cards", "sessions", "minutes", "quarters", "update", "crash"))
 
 
 class Storage:
@@ -44,14 +46,11 @@ class Storage:
         self._failed = self.behind = False
         self._noted_s = self._saved_s = -_SPARING_S
         self._filed = 0  # what the history had filed when the log last forgot
-        try:
-            if part:
-                self._log = history.log = FlashLog(part)
-                self._fold()
-            history.fold()  # all of it: no watchdog runs yet
-            self._forget_all()
-        except OSError:
-            self._fail(4)
+        self._owed = 0  # the last session that only the log has, 0 for none
+        self._make_way()
+        folded = not part or self._did(self._fold, part)
+        if self._did(history.fold) and folded:  # all of it: no watchdog runs yet
+            self._did(self._forget_all)
 
     @property
     def failed(self):
@@ -69,24 +68,53 @@ class Storage:
     @property
     def number(self):
         """Number of the latest session, 0 for none."""
-        return self._sessions.number
+        return max(self._sessions.number, self._owed)
 
-    def _fold(self):
+    def _did(self, step, *arguments):
+        """Take a step of the start; False when flash does not let it."""
+        try:
+            step(*arguments)
+            return True
+        except OSError:
+            self._fail(4)
+            return False
+
+    def _make_way(self):
+        """Rename the folders that stand where a file belongs: nothing could be written there."""
+        directory = self._directory
+        try:
+            for name, kind, *_ in list(os.ilistdir(directory)):
+                what, dot, _ = name.partition(".")
+                if kind == _FOLDER and dot and what in _FILES:
+                    os.rename(directory + "/" + name, directory + "/" + name.replace(".", " "))
+        except OSError:
+            pass  # whoever wants to write there will say so
+
+    def _fold(self, part):
         """Take over what the log kept when the power failed."""
         settings = self._settings
+        self._log = self._history.log = log = FlashLog(part)
+        self._owed = self._sessions.noted(log.records())
         values = {}
         document = {"settings": values}
-        for kind, payload in self._log.records():
+        for kind, payload in log.records():
             if kind == SETTING or kind == STATE:
                 try:
                     (values if kind == SETTING else document).update(json.loads(payload))
                     settings.changed = True
-                except ValueError:
-                    continue
+                except (ValueError, TypeError):
+                    continue  # not of this firmware
         # All at once: MIN and MAX are judged together, in whatever order they were changed.
         settings.load(document)
-        self._sessions.fold(self._log.records())
         settings.save()
+        self._settle()
+
+    def _settle(self):
+        """Write the sessions that only the log has."""
+        if self._owed:
+            self._sessions.fold(self._log.records(), self._owed)
+            self._owed = 0
+            self._failed = False
 
     def second(self, core):
         """Write what is due; call it about once a second."""
@@ -102,8 +130,11 @@ class Storage:
         over, more = self._take_history(core, noting and not sparing)
         self.behind = closed or more
         try:
-            if core.finished and not closed and (due or not self._failed):
-                self._keep(core, more)
+            if core.finished and not closed:
+                if due or not self._failed:
+                    self._keep(core, more)
+                else:
+                    self._owe(core.finished)
             if settings.changed and due and not more:
                 self._saved_s = now_s
                 self.save(core)
@@ -115,7 +146,7 @@ class Storage:
             elif log and not core.charger.plugged and not settings.changed:
                 if history.filed != self._filed and not session.active and not core.finished:
                     self._forget(core)
-                elif log.used > _WORTH_ERASING:
+                elif log.used > _WORTH_ERASING and not self._failed:
                     log.erase_step()
         except OSError:
             self._fail(3)
@@ -139,6 +170,7 @@ class Storage:
     def _keep(self, core, more):
         """Write a session that is over; one that cannot be written now is tried once a minute."""
         try:
+            self._settle()
             self._sessions.add(core.finished)
             core.finished = None
             self._failed = False
@@ -147,6 +179,12 @@ class Storage:
         except OSError:
             self._saved_s = core.journal.uptime_s
             self._fail(3)
+            self._owe(core.finished)
+
+    def _owe(self, session):
+        """Put a session that is over into the log: another may end before a file takes it."""
+        if self._log and session.number > self._owed and self._log.append(SESSION, pack(session)):
+            self._owed = session.number
 
     def save(self, core):
         """Write the settings now. Blocks: never with a contactor closed, unless all is lost.
@@ -209,6 +247,7 @@ class Storage:
         except MemoryError:
             self._history.failed = True
             return
+        self._settle()
         self._filed = self._history.filed
         if self._log:
             self._log.reset(kept)

@@ -101,6 +101,7 @@ for name in ("", ".new", ".old"):
         break
     except (OSError, ValueError):
         pass
+stored.pop("sum", None)
 stored.setdefault("settings", {}).update(json.loads(%(settings)r))
 with open("/data/settings.json.new", "w") as file:
     json.dump(stored, file)

@@ -15,13 +15,15 @@ class Flash:
     """File system and log of one charger.
 
     ``ops`` lists what was done: ("file" or "log", position, bytes or None for an erase, and
-    whether a contactor was closed). ``failing`` says which of them raise.
+    whether a contactor was closed). ``failing`` says which of them raise; erases do nothing to the
+    log unless it is ``erasing``.
     """
 
     def __init__(self, image=None, sectors=16, blocks=BLOCKS):
         self.files, self.raw = image or (bytearray(blocks * BLOCK), bytearray(sectors * BLOCK))
         self.ops = []
         self.failing = ()
+        self.erasing = True
         self.closed = lambda: False
         if not image:
             self.raw[:] = b"\xff" * len(self.raw)
@@ -35,7 +37,8 @@ class Flash:
         if kind in self.failing:
             raise OSError(5)
         self.ops.append((kind, at, data, self.closed()))
-        put(self, kind, at, data)
+        if self.erasing or kind == "file" or data is not None:
+            put(self, kind, at, data)
 
     # littlefs
 

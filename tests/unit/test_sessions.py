@@ -152,22 +152,26 @@ def test_the_log_is_folded_in():
         session.reason = 0
         return SESSION, bytes(pack(session))
 
-    assert sessions.fold([]) == 0
+    assert sessions.fold([], 9) == 0
     other = (SETTING, bytes(pack(ended(9))))
-    assert sessions.fold([running(3, 1), other, (SESSION, b"junk")]) == 0
+    assert sessions.fold([running(3, 1), other, (SESSION, b"junk")], 9) == 0
     assert numbers(sessions) == [3]
     # Of each the last record counts; what was open when the power failed ended there.
-    assert sessions.fold([running(4, 100), running(4, 200), running(4, 300)]) == 1
+    assert sessions.fold([running(4, 100), running(4, 200), running(4, 300)], 9) == 1
     assert sessions.latest().wh == 300
     assert sessions.latest().interrupted and sessions.latest().card == CARDS[0]
     done = (SESSION, bytes(pack(ended(5, 500))))
     assert sessions.fold([running(5, 400), done, running(6, 50), (SESSION, b""),
-                          running(6, 60)]) == 2
+                          running(6, 60)], 9) == 2
     assert [(it.number, it.wh, it.interrupted) for it in sessions.records()][2:] == [
         (5, 500, False), (6, 60, True)]
+    # What goes on is left out.
+    assert sessions.fold([running(7, 1), running(8, 1)], 7) == 1
+    assert sessions.noted([running(7, 1), running(9, 1), running(8, 1), (SESSION, b"")]) == 9
+    assert sessions.noted([running(7, 1)]) == 0
     # Folding the same again after a power cut changes nothing.
-    assert sessions.fold([running(5, 400), done, running(6, 60)]) == 0
-    assert numbers(Sessions(PATH)) == [3, 4, 5, 6]
+    assert sessions.fold([running(5, 400), done, running(6, 60)], 9) == 0
+    assert numbers(Sessions(PATH)) == [3, 4, 5, 6, 7]
 
 
 class Cut(Exception):

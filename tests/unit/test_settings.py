@@ -3,10 +3,11 @@
 import json
 import os
 
-from evse import reasons
+from evse import reasons, schema
 from evse.journal import Journal
 from evse.settings import DEFAULT, KEY, KIND, TABLE, Refused, Settings, check
 
+TODAY = len(schema.STEPS) + 1
 PATH = "/tmp/microevse_settings_test.json"
 
 
@@ -171,6 +172,49 @@ def test_a_cut_between_the_renames_keeps_the_newest_generation():
     assert (again.get("mains"), again.states["access"]) == (30, 0)
 
 
+def test_a_bit_that_flips_in_the_file_brings_back_the_generation_before():
+    settings = Settings(_fresh().record, PATH)
+    for mains in (30, 31):
+        settings.set("mains", mains)
+        settings.set("wifi_ssid", "home")
+        settings.remember("timer", ("Normal", 1, 2, 0))
+        settings.remember("intervals", ((0, 2500), (420, 4000)))
+        settings.save()
+    with open(PATH, "rb") as file:
+        written = file.read()
+    assert Settings(Journal().record, PATH).get("mains") == 31
+    for at, bit in ((written.index(b"31") + 1, 1), (written.index(b"home"), 2),
+                    (written.index(b"2500"), 4), (written.index(b"mains"), 8),
+                    (written.index(b"settings"), 2)):
+        with open(PATH, "wb") as file:
+            file.write(written[:at] + bytes((written[at] ^ bit,)) + written[at + 1:])
+        journal = Journal()
+        again = Settings(journal.record, PATH)
+        assert (again.get("mains"), again.get("wifi_ssid")) == (30, "home"), written[at:at + 4]
+        assert again.states["intervals"] == ((0, 2500), (420, 4000))
+        assert [event[2] for event in journal.events()] == [reasons.STORAGE]
+
+
+def test_a_file_that_is_none_of_ours_brings_back_the_generation_before():
+    settings = Settings(_fresh().record, PATH)
+    settings.set("mains", 30)
+    settings.save()
+    os.rename(PATH, PATH + ".old")
+    deep = '{"settings":' * 3000 + "1" + "}" * 3000
+    for text, times in (('{"settings": 5, "sum": 1}', 1), ("[1]", 1), ("5", 1), ("null", 1),
+                        ("x" * 9000, 1), ("[" * 5000, 1), (deep, 1), ("[7," * 3000, 200)):
+        with open(PATH, "w") as file:
+            for _ in range(times):
+                file.write(text)
+        journal = Journal()
+        assert Settings(journal.record, PATH).get("mains") == 30, text[:20]
+        assert [event[2] for event in journal.events()] == [reasons.STORAGE], text[:20]
+    with open(PATH, "w") as file:
+        file.write('{"settings": {"mains": 33}}')  # as people write it
+    assert Settings(Journal().record, PATH).get("mains") == 33
+    _fresh()
+
+
 def test_a_save_that_fails_is_tried_again():
     settings = Settings(_fresh().record, "/tmp/no such folder/settings.json")
     settings.set("mains", 30)
@@ -203,6 +247,61 @@ def test_wifi_stays_on_for_those_who_had_it_before_there_was_a_switch():
             settings.save()
             settings = Settings(journal.record, PATH)
             assert settings.get("wifi") == choice, stored
+
+
+def stored_as(document):
+    """Settings out of a file that holds ``document``, and the journal."""
+    journal = _fresh()
+    with open(PATH, "w") as file:
+        json.dump(document, file)
+    return Settings(journal.record, PATH), journal
+
+
+def test_a_file_of_before_is_brought_up_to_date_step_by_step():
+    ran = []
+    steps = schema.STEPS
+    schema.STEPS = (lambda document: ran.append(1), lambda document: ran.append(2),
+                    lambda document: document.update({"settings": {"mains": 16 + len(ran)}}))
+    try:
+        for version, expected in ((1, [1, 2]), (3, []), (0, [1, 2]), (-5, [1, 2]), ("x", [1, 2]),
+                                  (None, [1, 2]), (True, [1, 2]), (4, []), (99, [])):
+            ran.clear()
+            document = {"version": version}
+            schema.migrate(document)
+            assert ran == expected, version
+            assert ("settings" in document) == (version not in (4, 99)), version
+    finally:
+        schema.STEPS = steps
+    for settings in (None, 7, [], {}, {"wifi_ssid": []}, {"wifi_ssid": 7}):
+        assert stored_as({"version": 1, "settings": settings})[0].get("mains") == 25
+        assert stored_as({"settings": settings})[0].get("mains") == 25
+
+
+def test_what_is_saved_is_of_today_and_needs_no_step():
+    settings, _ = stored_as({"version": 1, "settings": {"wifi_ssid": "home"}})
+    settings.set("mains", 30)
+    settings.save()
+    with open(PATH) as file:
+        document = json.load(file)
+    assert document["version"] == TODAY
+    assert document["settings"] == {"wifi_ssid": "home", "wifi": "Enabled", "mains": 30}
+
+
+def test_a_file_of_a_later_firmware_gives_what_is_known_and_the_rest_is_journalled():
+    """Back to the version before: its next save is in its own words."""
+    settings, journal = stored_as({
+        "version": TODAY + 1, "access": 0, "moon": "full",
+        "settings": {"mains": 30, "wifi_ssid": "home", "mode": "Lunar", "tide": 7}})
+    assert (settings.get("mains"), settings.get("wifi_ssid")) == (30, "home")
+    assert (settings.get("mode"), settings.get("wifi")) == ("Normal", "Disabled")
+    assert settings.states["access"] == 0
+    assert _codes(journal) == [reasons.SETTING_DROPPED] * 2
+    settings.set("mains", 31)
+    settings.save()
+    with open(PATH) as file:
+        document = json.load(file)
+    assert document["version"] == TODAY and "moon" not in document
+    assert document["settings"] == {"mains": 31, "wifi_ssid": "home"}
 
 
 def test_a_network_that_is_told_later_switches_nothing_on():

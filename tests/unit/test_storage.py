@@ -8,7 +8,7 @@ import evse.generations
 from evse import cards_admin, reasons
 from evse.cards import Cards
 from evse.charging import faults
-from evse.flashlog import HISTORY, SESSION, FlashLog
+from evse.flashlog import HISTORY, SESSION, SETTING, FlashLog
 from evse.history import History
 from evse.sessions import Sessions
 from evse.settings import TABLE, Settings
@@ -740,3 +740,80 @@ def test_a_log_that_could_not_forget_does_not_win_later():
     flash.failing = ()
     bench.run(62000)
     assert start(cut(flash)).settings.get("mains") == 32
+
+
+def test_a_full_disk_costs_no_session_and_no_setting_however_often_it_starts():
+    flash = Flash()
+    bench = start(flash, SETTINGS)
+    bench.run(62000)
+    flash.failing = ("file",)
+    known = []
+    for mains in (35, 36):
+        for _ in range(2):  # the second ends before the first is in the file
+            bench.command("set", ("mains", mains), "LCD")
+            bench.charge()
+            bench.run(62000)
+            bench.unplug()
+            known.append((bench.core.session_number, bench.core.session.wh))
+        bench.run(2000)
+        assert bench.status.faults & faults.STORAGE
+        image = flash.image()
+        flash = Flash(image)
+        flash.failing = ("file",)
+        bench = start(flash, SETTINGS)
+        assert bench.settings.get("mains") == mains
+        assert bench.core.session_number == len(known)
+    flash.failing = ()
+    bench.charge()  # and none is taken for over that goes on
+    bench.run(62000)
+    bench.unplug()
+    bench.run(62000)
+    assert not bench.status.faults & faults.STORAGE
+    known.append((5, bench.core.session.wh))
+    bench = start(cut(flash))
+    assert sessions() == [(number, wh, False) for number, wh in known], (sessions(), known)
+    assert bench.settings.get("mains") == 36
+
+
+def test_folders_in_the_place_of_files_make_way():
+    flash = Flash()
+    start(flash, SETTINGS)
+    names = ("settings.json", "sessions.bin.old", "minutes.bin", "cards.csv")
+    for name in names:
+        os.mkdir(ROOT + "/" + name)
+        with open(ROOT + "/" + name + "/what", "w") as file:
+            file.write("is this")
+    os.mkdir(ROOT + "/of.mine")
+    bench = start(cut(flash), SETTINGS)
+    bench.command("set", ("mains", 35), "LCD")
+    bench.charge()
+    bench.unplug()
+    bench.run(62000)
+    assert not bench.status.faults & faults.STORAGE
+    assert [s[0] for s in sessions()] == [1]
+    found = os.listdir(ROOT)
+    assert "of.mine" in found
+    for name in names:
+        assert name.replace(".", " ") in found
+
+
+def test_a_log_that_is_not_erased_any_more_lets_nothing_old_come_back():
+    flash = Flash()
+    log = FlashLog(Log(flash))
+    for _ in range(65):
+        log.append(SETTING, b'{"mains": 99}')
+    for _ in range(70):
+        log.append(SESSION, b"old")
+    log.reset()
+    flash.erasing = False
+    bench = start(flash, SETTINGS)
+    bench.run(20000)
+    assert bench.status.faults & faults.STORAGE
+    assert len([op for op in flash.ops if op[0] == "log" and op[2] is None]) < 5
+    bench.command("set", ("mains", 35), "LCD")
+    bench.run(62000)
+    bench.charge()
+    bench.unplug()
+    bench = start(cut(flash))
+    assert bench.settings.get("mains") == 35
+    assert [s[0] for s in sessions()] == [1]
