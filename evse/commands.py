@@ -48,10 +48,11 @@ class Commands(People):
     start, stop, repeat) or None); "clock" (Unix seconds); "custom" (bool); "colour" ((name, R, G,
     B)); "phases" (1 or 3); "pwm" (-1..1024); "ev_state" (a dict); "doctor" ("bus", "phases",
     "stop"); "button" ((name, down) of "left", "middle", "right"); "backlight" (how often 120 s, 0
-    for off); "restart" (any; once no contactor is closed); "update" ("begin", then "written" or
-    "failed": nothing charges while one is written, which stalls); "erase" ("settings");
-    "password" (what evse.net.auth keeps of one, "" for none); "prices" ((Unix seconds of the
-    first, minutes each, thousandths of the currency per kWh), or None).
+    for off); "restart" (any; once no contactor is closed); "update" ("begin", then "written",
+    "confirmed" (the same of one that was confirmed at the display) or "failed": nothing charges
+    while one is written, which stalls); "erase" ("settings"); "password" (what evse.net.auth keeps
+    of one, "" for none); "prices" ((Unix seconds of the first, minutes each, thousandths of the
+    currency per kWh), or None).
     """
 
     def __call__(self, name, value, source):

@@ -83,8 +83,10 @@ class People:
             self._install("update", source)
             if core.charger.c1:
                 raise Refused("updates are written when nothing charges", "update")
-        elif value == "written" or value == "failed":
-            core.record(reasons.UPDATE_WRITTEN if value == "written" else reasons.UPDATE_FAILED)
+        elif value == "written" or value == "confirmed":
+            core.record(reasons.UPDATE_WRITTEN, int(value == "confirmed"))
+        elif value == "failed":
+            core.record(reasons.UPDATE_FAILED)
         else:
             raise Refused("an update begins, is written or failed", "update")
         core.fault(faults.UPDATE, value == "begin")

@@ -1,8 +1,9 @@
 """A firmware update: a signed bundle that comes in pieces and goes into the slot not in use.
 
-Nothing is written before the signature of its head is found right. The head has the digest of the
-manifest, the manifest those of the files, and each is judged by what flash gives back. As long as
-the manifest does not have its name, which it gets last, boot.py does not take the slot for an app.
+Nothing is written before somebody vouches for its head: a key by its signature, or a person at the
+display. The head has the digest of the manifest, the manifest those of the files, and each is
+judged by what flash gives back. As long as the manifest does not have its name, which it gets
+last, boot.py does not take the slot for an app.
 docs/update.md describes the bundle, tools/release.py makes it.
 """
 
@@ -33,6 +34,8 @@ _KEPT_BLOCKS = const(75)
 _FREE_BLOCKS = const(12)
 _NO_ROOM = const(28)
 _FOLDER = const(0x4000)
+_LOADED_OF_5 = const(4)  # a module loaded from a slot takes 4/5 of its file in memory
+_RELEASED = const(1000)  # after all of its candidates
 
 
 class Broken(Exception):
@@ -40,11 +43,18 @@ class Broken(Exception):
 
 
 def number_of(version):
-    """A version such as v4.1.0 as three numbers to compare; ValueError for what is none."""
+    """A version such as v4.1.0 as numbers to compare; ValueError for what is none.
+
+    v4.1.0-rc2 comes after v4.1.0-rc1 and before v4.1.0.
+    """
+    version, dash, candidate = version.partition("-rc")
     parts = version[1:].split(".")
-    if version[:1] != "v" or len(parts) != 3 or len(version) > 16:
+    if dash:
+        parts.append(candidate)
+    if version[:1] != "v" or len(parts) != (4 if dash else 3) or not all(
+            part.isdigit() and len(part) < 4 for part in parts):
         raise ValueError("%s is no version" % version)
-    return tuple(int(part) for part in parts)
+    return tuple(int(part) for part in parts) + (() if dash else (_RELEASED,))
 
 
 def _is_name(name):
@@ -103,8 +113,10 @@ async def forget(folder):
 class Update:
     """One bundle on its way. ``await read()`` gives its next bytes, b"" after the last.
 
-    ``board`` and ``version`` are known once ``open`` is through, ``percent`` then tells how far it
-    is. All that goes wrong is raised as Broken, or as the OSError of what it is written to.
+    ``board``, ``version`` and ``print`` (16 digits that tell it from all others) are known once
+    ``open`` is through, ``percent`` then tells how far it is. ``signed``: a key vouches for it;
+    None until that is found out. All that goes wrong is raised as Broken, or as the OSError of
+    what it is written to.
     """
 
     def __init__(self, read):
@@ -114,7 +126,8 @@ class Update:
         self._size = 0
         self._digest = ""
         self._buffer = bytearray(_PIECE)
-        self.board = self.version = ""
+        self.board = self.version = self.print = ""
+        self.signed = None
 
     @property
     def percent(self):
@@ -139,8 +152,11 @@ class Update:
             data += await self._some(count - len(data))
         return data
 
-    async def open(self, keys):
-        """Read the head and have one of ``keys`` (moduli) vouch for it; nothing is written."""
+    async def open(self, keys, unsigned=False):
+        """Read the head and have one of ``keys`` (moduli) vouch for it; nothing is written.
+
+        ``unsigned`` lets pass what none of them vouches for: somebody else has to.
+        """
         line = b""
         while line[-1:] != b"\n":
             if len(line) == _LINE_MAX:
@@ -163,11 +179,13 @@ class Update:
         signature = await self._exactly(size)
         digest = sha256(head).digest()
         is_signed = rare("trust").is_signed
+        self.signed = False
         for modulus in keys:
-            if await is_signed(digest, signature, modulus):
-                break
-        else:
+            self.signed = self.signed or await is_signed(digest, signature, modulus)
+        if not self.signed and not unsigned:
             raise Broken("it is not signed with a key this charger trusts")
+        digits = hexlify(digest).decode().upper()
+        self.print = " ".join(digits[at:at + 4] for at in range(0, 16, 4))
         try:
             told = json.loads(head)
             self.board, self.version = told["board"], told["version"]
@@ -181,10 +199,11 @@ class Update:
 
     # ---- into the slot ----
 
-    async def write(self, folder, carried, data):
+    async def write(self, folder, carried, data, free):
         """Fill ``folder`` with what comes, save the modules in ``carried``, lines of the image.
 
-        ``data`` is the folder where the charger keeps what will still grow.
+        ``data`` is the folder where the charger keeps what will still grow, ``free`` how many
+        bytes of memory modules may take that the image does not carry.
         """
         await forget(folder)
         os.mkdir(folder)
@@ -202,8 +221,10 @@ class Update:
         for name, size, digest in entries(listed):
             await asyncio.sleep_ms(0)
             if needless is None and name != "modules":
-                needless = await needless_of(folder + "/modules", carried)
+                needless, loaded = await needless_of(folder + "/modules", carried)
                 await self._check_room(listed, needless, data)
+                if carried:
+                    await self._check_memory(listed, loaded, free)
             if needless and needless(name, digest):
                 await self._skip(size)
             else:
@@ -258,6 +279,19 @@ class Update:
             raise OSError(_NO_ROOM)
 
 
+    @staticmethod
+    async def _check_memory(listed, loaded, free):
+        """Judge before the first file whether what it changes will find memory."""
+        left = free
+        for name, size, _ in entries(listed):
+            if name[-4:] == ".mpy" and module_of(name)[0] in loaded:
+                left -= size * _LOADED_OF_5 // 5
+            await asyncio.sleep_ms(0)
+        if left < 0:
+            raise Broken("it changes too much for the memory, by %d KB: use the cable"
+                         % (-left // 1024 + 1))
+
+
 def _blocks(size):
     return (size + _BLOCK - 1) // _BLOCK
 
@@ -271,30 +305,47 @@ def _make_folders(folder, name):
             pass  # it is there; if not, the file in it says so
 
 
-async def needless_of(listed, carried):
-    """What tells of a file, by name and SHA-256, whether the interpreter's image carries it.
+def module_of(name):
+    """(dotted name, its folder) of the module in the file ``name``, a .mpy."""
+    folder, _, last = name[:-4].rpartition("/")
+    if last == "__init__":
+        folder, _, last = folder.rpartition("/")
+    package = (folder.partition("/")[2] if folder[:3] == "lib" else folder).replace("/", ".")
+    return package + "." + last if package else last, folder
 
-    ``listed`` is the slot's list of modules, ``carried`` the image's. A package is looked for in
-    one place only: once a module that is loaded later differs, main.py looks for all of that
-    package in the slot. tools/rom.py does the same for the slot of an image.
+
+async def needless_of(listed, carried):
+    """(what tells of a file whether the interpreter's image carries it, modules it does not).
+
+    The first takes a name and a SHA-256. The others are names of those that are loaded at the
+    start, and stay. ``listed`` is the slot's list of modules, ``carried`` the image's. A package
+    is looked for in one place only: once a module that is loaded later differs, main.py looks for
+    all of that package in the slot. tools/rom.py does the same for the slot of an image.
     """
     apart = set()
-    with open(listed) as lines:
-        for line in lines:
-            if line not in carried and (line.endswith(" later\n")
-                                        or line[:line.rfind(" ") + 1] in carried):
-                apart.add(line.split()[0].rpartition(".")[0])
+    loaded = set()
+    with open(listed, "rb") as file:
+        while True:
+            try:
+                line = file.readline(_ENTRY_MAX).decode()
+                if not line:
+                    break
+                if line not in carried:
+                    name = line.split()[0]
+                    later = line.endswith(" later\n")
+                    if not later:
+                        loaded.add(name)
+                    if later or line[:line.rfind(" ") + 1] in carried:
+                        apart.add(name.rpartition(".")[0])
+            except (ValueError, IndexError):
+                raise Broken("the list of its modules is broken")
             await asyncio.sleep_ms(0)
 
     def needless(name, digest):
         if not name.endswith(".mpy"):
             return False
-        folder, _, last = name[:-4].rpartition("/")
-        if last == "__init__":
-            folder, _, last = folder.rpartition("/")
-        dotted = (folder.partition("/")[2] if folder[:3] == "lib" else folder).replace("/", ".")
-        module = dotted + "." + last if dotted else last
+        module, folder = module_of(name)
         line = "%s %s %s " % (module, folder or ".", digest[:8])
-        return dotted not in apart and line in carried
+        return module.rpartition(".")[0] not in apart and line in carried
 
-    return needless
+    return needless, loaded

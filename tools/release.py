@@ -16,6 +16,13 @@ import signing
 FORMAT = 1
 
 
+def digits(data):
+    """The 16 digits by which a charger's display tells the update ``data`` from all others."""
+    line, _, rest = data.partition(b"\n")
+    text = hashlib.sha256(rest[:int(line.split()[2])]).hexdigest()[:16].upper()
+    return " ".join(text[at:at + 4] for at in range(0, 16, 4))
+
+
 def bundle(slot, key=None):
     """The update that brings the files of ``slot``, signed with the private key in ``key``."""
     manifest = (slot / "manifest.json").read_bytes()
@@ -46,9 +53,10 @@ def main():
     path(board).write_bytes(data)
     print("%s  %d bytes  sha256 %s" % (path(board).relative_to(build.ROOT), len(data),
                                        hashlib.sha256(data).hexdigest()))
+    print("at the display it is %s" % digits(data))
     if not signing.given():
-        print("SIGNED WITH THE DEVELOPMENT KEY: only boards that were flashed from this checkout "
-              "take it. Give KEY=path/of/private.pem to release it to others.")
+        print("SIGNED WITH THE DEVELOPMENT KEY: boards that were flashed from this checkout take "
+              "it, others ask at their display. Give KEY=path/of/private.pem to release it.")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 MICROEVSE_KEY (``make ... KEY=path``) is the path of an RSA key as PEM, the private one for
 signing; for building the public one is enough. Without it a development key is made, once and for
-this checkout: boards that were flashed from here then take updates from here.
+this checkout: boards that were flashed from here then take updates from here. It is not in build/,
+which is thrown away.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ import os
 import tempfile
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[1] / "build" / "keys"
+FOLDER = Path(__file__).resolve().parents[1] / "keys"
 DEVELOPMENT = FOLDER / "development.pem"
 EXPONENT = 65537
 LEAST_BITS = 2048

@@ -31,10 +31,11 @@ def host_port(text, port):
 
 
 def is_address(name):
-    """True for an IPv4 address in figures."""
+    """True for an IPv4 address in figures, without zeros in front, which some take for octal."""
     parts = name.split(".")
     return len(parts) == 4 and all(
-        part.isdigit() and len(part) < 4 and int(part) < 256 for part in parts)
+        part.isdigit() and len(part) < 4 and int(part) < 256 and str(int(part)) == part
+        for part in parts)
 
 
 class Names:

@@ -62,6 +62,7 @@ ROUTES = const(
     "\n/api/v1/restart POST=api_write.post_restart"
     "\n/api/v1/mqtt POST=api_write.post_mqtt"
     "\n/api/v1/update GET=api_update.get_update POST=api_update.post_update"
+    "\n/api/v1/update/fetch POST=api_update.post_fetch"
     "\n/api/v1/update/start POST=api_update.post_start"
     "\n/api/v1/update/key PUT=api_update.put_key DELETE=api_update.delete_key"
     "\n/api/v1/lcd GET=lcd.answer"

@@ -168,6 +168,8 @@ class WebServer(Routes):
         left = _SOCKETS
         if setting("mqtt_host"):
             left -= 1
+        if self.doors[0].update is not None:
+            left -= 1  # it may be fetched
         if self.doors[0].portal:
             left -= _PORTAL_SOCKETS
         if setting("modbus_tcp") == "Enabled":

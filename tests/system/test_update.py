@@ -1,6 +1,9 @@
 """Updates end to end: bundles of tools/release.py, the twin, and a board that loses its power."""
 
+import concurrent.futures
+import functools
 import hashlib
+import http.server
 import json
 import os
 import shutil
@@ -8,22 +11,18 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from littlefs import LittleFS
 
 import build
+import power_cuts_update
 import release
 import rom
 import signing
 
-HERE = Path(__file__).parent
 PATH = "api/v1/update"
-BLOCKS = 128
-POWER_FAILED = 9
 NEW = "v4.1.0"
 TIME_LIMIT_S = 60
 # More than the other twins': on the host no module is frozen.
@@ -76,10 +75,10 @@ def restarted(one):
 
 
 def told(one):
-    """What GET says, None while nobody answers."""
+    """What GET says, None while nobody answers, or not to the end."""
     try:
         return one.get(PATH)
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
@@ -122,11 +121,11 @@ def test_a_charger_is_updated_and_goes_back(twin, newer):
 @pytest.fixture
 def hasty(newer, tmp_path):
     """Factory: a bundle that has proven itself after so many seconds, its web server as said."""
-    def make(trial_s, serve="await self.web.run("):
+    def make(trial_s, serve="return self.web.run("):
         slot = tmp_path / "a"
         shutil.copytree(newer, slot)
         text = (build.BUILD / "generated" / "sim" / "evse" / "app.py").read_text()
-        for old, new in (("60 - self", "%d - self" % trial_s), ("await self.web.run(", serve)):
+        for old, new in (("60 - self", "%d - self" % trial_s), ("return self.web.run(", serve)):
             assert text.count(old) == 1
             text = text.replace(old, new)
         source = tmp_path / "app.py"
@@ -164,11 +163,11 @@ def test_an_update_is_kept_after_a_minute(twin, hasty):
 
 
 def fails(times):
-    """A web server that so often does not get its address, 2 s apart, then runs."""
+    """A web server that so often does not get its address, then runs."""
     return """self.tries = getattr(self, "tries", 0) + 1
-            if self.tries <= %d:
-                raise OSError(112)
-            await self.web.run(""" % times
+        if self.tries <= %d:
+            raise OSError(112)
+        return self.web.run(""" % times
 
 
 def test_one_failure_of_a_service_is_no_reason_to_go_back(twin, hasty):
@@ -181,7 +180,7 @@ def test_one_failure_of_a_service_is_no_reason_to_go_back(twin, hasty):
 
 @pytest.mark.parametrize("trial_s,serve,why", [
     (60, fails(2), "OSError: 112"),
-    (3, "await (lambda *address: asyncio.sleep_ms(99999))(", "the web server does not listen"),
+    (3, "return (lambda *address: asyncio.Event().wait())(", "the web server does not listen"),
 ], ids=["fails twice", "no web server"])
 def test_an_update_that_cannot_be_reached_is_left_and_says_why(twin, hasty, trial_s, serve, why):
     one = tried(twin, hasty(trial_s, serve))
@@ -244,6 +243,44 @@ def test_damage_is_refused_and_the_charger_runs_on(twin, newer, tmp_path):
     assert one.world()["chargers"][0]["pid"] == one.pid
 
 
+def test_one_that_no_key_vouches_for_is_fetched_and_confirmed_at_the_display(
+        twin, newer, tmp_path):
+    key = tmp_path / "own.pem"
+    key.write_bytes(private(rsa.generate_private_key(65537, 2048)))
+    bundle = tmp_path / "own.upd"
+    bundle.write_bytes(release.bundle(newer, key))
+    one = twin(settings={"trust_lan": "Enabled"}, heap=HEAP)
+    serve = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server, \
+            concurrent.futures.ThreadPoolExecutor() as pool:
+        pool.submit(server.serve_forever)
+        url = "http://127.0.0.1:%d/" % server.server_port
+
+        def fetch(name, **wanted):
+            return send(one, json.dumps({"url": url + name, **wanted}).encode(), PATH + "/fetch",
+                        **{"Content-Type": "application/json"})
+
+        try:
+            status, answer = fetch("none.upd")
+            assert (status, answer["field"]) == (422, "url") and "404" in answer["error"]
+            status, answer = fetch("own.upd")
+            assert (status, answer["field"]) == (422, "confirm")
+            fetching = pool.submit(fetch, "own.upd", confirm=True)
+            one.wait(lambda: one.get(PATH)["state"] == "confirm", what="the question")
+            asked = one.get(PATH)["confirm"]
+            assert (asked["version"], asked["print"]) == (NEW, release.digits(bundle.read_bytes()))
+            assert one.get(PATH)["other"] is None
+            one.world("button", which="middle", pressed=True)
+            one.wait(lambda: one.get(PATH)["state"] != "confirm", what="the answer")
+            one.world("button", which="middle", pressed=False)
+            assert fetching.result(TIME_LIMIT_S) == (200, {"ok": True, "version": NEW})
+        finally:
+            server.shutdown()
+    ready = one.get(PATH)
+    assert (ready["state"], ready["other"]["version"]) == ("ready", NEW)
+    assert "update written" in [event["text"] for event in one.get("api/v1/journal")]
+
+
 def test_curl_updates_with_a_token_and_a_key_of_the_owner(twin, newer, tmp_path, monkeypatch):
     data = tmp_path / "data"
     data.mkdir()
@@ -280,87 +317,22 @@ def test_curl_updates_with_a_token_and_a_key_of_the_owner(twin, newer, tmp_path,
 
 # ---- power that fails ----
 
-BOOT = {"/boot.py": (build.ROOT / "boot.py").read_bytes(), "/main.py": build.START.encode()}
-
-
-@pytest.fixture
-def flash(tmp_path):
-    """A flash with an app in slot a, and a bundle that brings another: (image, bundle, key)."""
+def test_power_may_fail_at_any_piece_of_flash(sim_build, tmp_path):
+    """Before the update is there: the old app. Then the new one once, and the old one after it,
+    until the new one is kept. Each write of a small one, some of a whole one.
+    """
     slot = tmp_path / "slot"
     for name, data in {"modules": b"", "main.py": b"print('app b')", "evse/core.mpy": bytes(9000),
                        "web/index.html.gz": b"x" * 300}.items():
         (slot / name).parent.mkdir(parents=True, exist_ok=True)
         (slot / name).write_bytes(data)
     seal(slot, NEW)
-    bundle = tmp_path / "new.upd"
-    bundle.write_bytes(release.bundle(slot))
-    disk = LittleFS(block_size=4096, block_count=BLOCKS, read_size=32, prog_size=32,
-                    cache_size=128, lookahead_size=32, block_cycles=100)
-    for name, data in {**BOOT, "/slot": b"a", "/a/main.py": b"print('app a')",
-                       "/a/manifest.json": b"{}", "/data/settings.json": b"{}"}.items():
-        disk.makedirs(name.rpartition("/")[0] or "/", exist_ok=True)
-        with disk.open(name, "wb") as file:
-            file.write(data)
-    image = tmp_path / "flash.bin"
-    key = tmp_path / "update.key"
-    key.write_text(signing.trusted())
-    image.write_bytes(bytes(disk.context.buffer))
-    return image, bundle, key
-
-
-def run(micropython, *words):
-    done = subprocess.run([micropython, "-X", "heapsize=2M", *map(str, words)], text=True,
-                          capture_output=True, timeout=TIME_LIMIT_S)
-    assert done.returncode in (0, POWER_FAILED), done.stdout + done.stderr
-    return done
-
-
-def starts(micropython, image):
-    """Which app the board starts: "a" or "b"."""
-    done = run(micropython, HERE / "board_in_a_file.py", "boot", image, 0, BLOCKS, 0)
-    app, = [line for line in done.stdout.splitlines() if line.startswith("app ")]
-    return app[-1]
-
-
-def test_power_may_fail_at_any_piece_of_flash(micropython, sim_build, flash):
-    """Before the update is there: the old app. Then the new one once, and the old one after it."""
-    image, bundle, key = flash
-    before = image.read_bytes()
-    seen = []
-    writes = 0
-    while not seen or not seen[-1].startswith("done"):
-        writes += 1
-        image.write_bytes(before)
-        done = run(micropython, HERE / "update_in_a_file.py", sim_build, "take", image, BLOCKS,
-                   writes, bundle, key)
-        assert "refused" not in done.stdout
-        first = starts(micropython, image)
-        assert starts(micropython, image) == "a", writes
-        seen.append(("done " if done.returncode == 0 else "cut ") + first)
-    assert writes > 80
-    assert seen[-1] == "done b"
-    tried = seen.index("cut b") if "cut b" in seen else len(seen) - 1
-    assert set(seen[:tried]) == {"cut a"} and set(seen[tried:-1]) <= {"cut b"}
-
-
-def test_power_may_fail_while_an_update_is_kept(micropython, sim_build, flash):
-    image, bundle, key = flash
-    words = (HERE / "update_in_a_file.py", sim_build, "%s", image, BLOCKS)
-    run(micropython, *words[:2], "take", *words[3:], 0, bundle, key)
-    assert starts(micropython, image) == "b"
-    tried = image.read_bytes()
-    seen = ""
-    writes = 0
-    while True:
-        writes += 1
-        image.write_bytes(tried)
-        done = run(micropython, *words[:2], "keep", *words[3:], writes, bundle, key)
-        one = starts(micropython, image)
-        assert starts(micropython, image) == one, "it changed its mind"
-        seen += one
-        if done.returncode == 0:
-            break
-    assert seen.strip("a").strip("b") == "" and seen[-1] == "b" and "a" in seen
+    told = power_cuts_update.measured(slot)
+    assert told["wrong"] == [] and told["pairs"] == power_cuts_update.ORDER
+    assert told["cuts"] == 2 * (told["writes"] + told["erases"]) + 1 > 200
+    told = power_cuts_update.measured(sim_build, 150)
+    assert told["wrong"] == [] and set(told["pairs"]) <= set(power_cuts_update.ORDER)
+    assert told["bytes"] > 400_000 and told["cuts"] > 50
 
 
 # ---- what the tools make ----
@@ -440,10 +412,16 @@ def test_make_release_says_loudly_whose_key_it_was(tmp_path):
                           cwd=build.ROOT, text=True, capture_output=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "DEVELOPMENT KEY" in done.stdout
+    assert signing.DEVELOPMENT.parent == build.ROOT / "keys"  # `make clean` leaves it
     key = tmp_path / "key.pem"
     key.write_bytes(private(rsa.generate_private_key(65537, 2048)))
     path = build.BUILD / ("microevse-sim-%s.upd" % build.VERSION)
-    assert path.read_bytes().startswith(b"microevse-update 1 ")
+    data = path.read_bytes()
+    line, _, rest = data.partition(b"\n")
+    assert line.startswith(b"microevse-update 1 ")
+    head = hashlib.sha256(rest[:int(line.split()[2])]).hexdigest().upper()
+    assert "display it is %s %s %s %s\n" % (head[:4], head[4:8], head[8:12], head[12:16]) \
+        in done.stdout
 
 
 def test_device_and_tools_leave_out_the_same(micropython, sim_build, tmp_path):
@@ -462,7 +440,7 @@ def test_device_and_tools_leave_out_the_same(micropython, sim_build, tmp_path):
                                     .replace("/", "."), "0")) for path in sorted(files)]
         script = ("import sys; sys.path.append(%r)\nfrom evse import update\n"
                   "import asyncio\n"
-                  "needless = asyncio.run(update.needless_of(%r, open(%r).read()))\n"
+                  "needless, _ = asyncio.run(update.needless_of(%r, open(%r).read()))\n"
                   "for name, digest in %r:\n    if needless(name, digest): print(name)\n"
                   % (str(sim_build), str(tmp_path / "modules"), str(sim_build / "modules"), asked))
         path = tmp_path / "ask.py"

@@ -8,6 +8,7 @@ from binascii import hexlify
 from hashlib import sha256
 
 from evse import update
+from helpers_net import FakeCommand, FakeStatus
 
 # The key's two primes, the private exponents by them, and the second's inverse by the first.
 P = int(
@@ -35,6 +36,11 @@ MODULUS = P * Q
 FOLDER = "/tmp/microevse-" + sys.argv[2].rpartition("/")[2].partition(".")[0]
 FILES = {"modules": b"", "evse/app.mpy": bytes(range(256)) * 33, "main.mpy": b"M",
          "evse/bus/meters.json": b"{}", "web/empty.gz": b"", "notes.txt": b"New.\n"}
+PATH = "/api/v1/update"
+# What the door of updates commands: name, value, source, and what the display shows then.
+BEGUN = ("update", "begin", "REST", None)
+WRITTEN = ("update", "written", "update", None)
+FAILED = ("update", "failed", "update", None)
 
 
 def padded(digest, size=256):
@@ -108,7 +114,7 @@ def fresh():
     return FOLDER
 
 
-def receive(data, folder, keys=(MODULUS,), carried="", step=256):
+def receive(data, folder, keys=(MODULUS,), carried="", step=256, free=1 << 20, unsigned=False):
     """Take a bundle that comes in pieces into ``folder``; returns the Update."""
     left = [data]
 
@@ -120,8 +126,44 @@ def receive(data, folder, keys=(MODULUS,), carried="", step=256):
 
     async def take():
         one = update.Update(read)
-        await one.open(keys)
-        await one.write(folder, carried, FOLDER + "/data")
+        await one.open(keys, unsigned)
+        await one.write(folder, carried, FOLDER + "/data", free)
         return one
 
     return asyncio.run(take())
+
+
+class Status(FakeStatus):
+    """A charger at rest that runs slot a, whose own key is that of the tests."""
+
+    charging = False
+    update = names = None
+    updated = ""
+    trial_s = 0
+    slot = "a"
+
+    def __init__(self):
+        super().__init__()
+        self.root = self.directory = fresh()
+        self.values["trust_lan"] = "Enabled"
+        with open(self.root + "/update.key", "w") as file:
+            file.write("%x" % MODULUS)
+
+
+class Command(FakeCommand):
+    """Notes with each command what the display would show then."""
+
+    def __init__(self, status, **options):
+        super().__init__(**options)
+        self.status = status
+
+    def __call__(self, name, value, source):
+        super().__call__(name, value, source)
+        self.calls[-1] += (self.status.update,)
+
+
+def put_back(module):
+    """Have the next who wants this rare module get the very one that was changed here."""
+    package, _, name = module.__name__.rpartition(".")
+    sys.modules[module.__name__] = module
+    setattr(sys.modules[package], name, module)

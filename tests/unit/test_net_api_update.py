@@ -4,43 +4,25 @@ import asyncio
 import json
 import os
 import sys
+from binascii import hexlify
+from hashlib import sha256
 
 from evse import ticks
-from evse.net import routes, web
+from evse.net import api_update, install, routes, web
 from evse.net.web import WebServer, now_ms
-from helpers_net import Answer, FakeCommand, FakeStatus, FakeStream, get, post
-from helpers_update import MODULUS, bundle, fresh, tree
-
-PATH = "/api/v1/update"
-
-
-class Status(FakeStatus):
-    """A charger at rest that runs slot a, whose own key is that of the tests."""
-
-    charging = False
-    update = None
-    updated = ""
-    trial_s = 0
-    slot = "a"
-
-    def __init__(self):
-        super().__init__()
-        self.root = self.directory = fresh()
-        self.values["trust_lan"] = "Enabled"
-        with open(self.root + "/update.key", "w") as file:
-            file.write("%x" % MODULUS)
-
-
-class Command(FakeCommand):
-    """Notes with each command what the display would show then."""
-
-    def __init__(self, status, **options):
-        super().__init__(**options)
-        self.status = status
-
-    def __call__(self, name, value, source):
-        super().__call__(name, value, source)
-        self.calls[-1] += (self.status.update,)
+from helpers_net import Answer, FakeCommand, FakePanel, FakeStream, get, post
+from helpers_update import (
+    BEGUN,
+    FAILED,
+    MODULUS,
+    PATH,
+    WRITTEN,
+    Command,
+    Status,
+    bundle,
+    put_back,
+    tree,
+)
 
 
 class Body(FakeStream):
@@ -64,11 +46,6 @@ def upload(data, status=None, command=None, target=PATH, **options):
     return Answer(stream.written), command.calls, status
 
 
-BEGUN = ("update", "begin", "REST", None)
-WRITTEN = ("update", "written", "update", None)
-FAILED = ("update", "failed", "update", None)
-
-
 def test_a_good_one():
     answer, calls, status = upload(bundle()[0])
     assert (answer.status, answer.json) == (200, {"ok": True, "version": "v4.1.0"})
@@ -89,8 +66,35 @@ def test_what_is_told_at_rest():
     finally:
         sys.path.pop(0)
     assert told == {"version": "v4.0.0", "board": "sim", "slot": "a", "state": "idle",
-                    "percent": None, "problem": "", "trial_s": 0, "own_key": True,
+                    "percent": None, "problem": "", "trial_s": 0, "own_key": True, "confirm": None,
                     "notes": 'What\n"is" new\n', "other": None}
+
+
+def test_notes_are_told_in_pieces_up_to_a_bound():
+    """A line of them may be as long as the file, which is whatever the update brought."""
+    _, _, status = upload(bundle({"modules": b"", "notes.txt": "\u00e9\"\n".encode() * 3000})[0])
+    notes = get(PATH, status=status).json["other"]["notes"]
+    assert notes == "\u00e9\"\n" * (4096 // 3) + "\u00e9"
+    whole = b"one line of " + bytes(range(32, 127)) * 30
+    _, _, status = upload(bundle({"modules": b"", "notes.txt": whole})[0])
+    with open(status.root + "/b/notes.txt", "rb") as file:
+        assert file.read() == whole
+    before = api_update.quote
+    longest = [0]
+
+    def quote(text):
+        longest[0] = max(longest[0], len(text))
+        return before(text)
+
+    api_update.quote = quote
+    put_back(api_update)
+    try:
+        assert get(PATH, status=status).json["other"]["notes"] == whole.decode()
+    finally:
+        api_update.quote = before
+    assert 0 < longest[0] <= 128
+    _, _, status = upload(bundle({"modules": b"", "notes.txt": b"x" * 200 + b"\xff\xfe"})[0])
+    assert get(PATH, status=status).json["other"]["notes"] == "x" * 128
 
 
 def test_what_is_told_of_a_trial_and_after_one():
@@ -204,6 +208,121 @@ def test_a_key_that_nobody_trusts():
     os.remove(status.root + "/update.key")
     answer, _, _ = upload(bundle()[0], status)
     assert answer.status == 422 and "not signed" in answer.json["error"]
+
+
+class Asked(Status):
+    """One that trusts no key, with a display."""
+
+    def __init__(self):
+        super().__init__()
+        os.remove(self.root + "/update.key")
+        self.display = FakePanel()
+
+
+def ask(data, said, status=None, target=PATH + "?confirm"):
+    """As upload, with somebody who says ``said`` to each question; and the questions, as told.
+
+    ``said`` None: nobody is there.
+    """
+    status = status or Asked()
+    command = Command(status)
+    server = WebServer(status, command, ".")
+    stream = Body(b"POST %s HTTP/1.1\r\nHost: 192.168.1.5\r\nContent-Length: %d\r\n\r\n"
+                  % (target.encode(), len(data)) + data)
+    asked = []
+
+    async def person():
+        while True:
+            if type(status.confirm) is tuple and said is not None:
+                assert not tree(status.root + "/b"), "nothing is written before"
+                other = Body(b"GET %s HTTP/1.1\r\nHost: 1.2.3.4\r\n\r\n" % PATH.encode())
+                await server.accept(other, other)
+                asked.append((status.confirm, Answer(other.written).json))
+                status.confirm = said
+            await asyncio.sleep_ms(1)
+
+    async def both():
+        task = asyncio.create_task(person())
+        await server.accept(stream, stream)
+        task.cancel()
+
+    asyncio.run(both())
+    assert not stream.left and status.update is None and status.confirm is None
+    return Answer(stream.written), command.calls, status, asked
+
+
+def test_the_owner_vouches_for_it_at_the_display():
+    data, body = bundle()
+    answer, calls, status, asked = ask(data, True)
+    assert (answer.status, answer.json) == (200, {"ok": True, "version": "v4.1.0"})
+    assert calls == [BEGUN, ("update", "confirmed", "update", None)]
+    (question, told), = asked
+    assert question[:2] == ("v4.1.0", update_print(data, body))
+    assert told["state"] == "confirm" and 118 <= told["confirm"].pop("left_s") <= 120
+    assert told["confirm"] == {"version": "v4.1.0", "print": update_print(data, body)}
+    assert tree(status.root + "/b")["main.mpy"] == b"M"
+    assert get(PATH, status=status).json["state"] == "ready"
+
+
+def update_print(data, body):
+    """The digits of a bundle, as the display shows them."""
+    digits = hexlify(sha256(data[data.find(b"\n") + 1:body - 256]).digest()).decode().upper()
+    return "%s %s %s %s" % (digits[:4], digits[4:8], digits[8:12], digits[12:16])
+
+
+def test_the_display_asks_only_when_that_is_wanted_and_needed():
+    data = bundle()[0]
+    answer, calls, status, asked = ask(data, True, target=PATH)
+    assert (answer.status, answer.json["field"]) == (422, "confirm") and not asked
+    assert calls == [BEGUN, FAILED] and not tree(status.root + "/b")
+    answer, calls, _, asked = ask(data, True, Status())
+    assert answer.status == 200 and calls[1] == WRITTEN and not asked
+    # What would not be taken anyway is not asked for.
+    for head, field in (({"board": "devkit"}, "update"), ({"version": "v3.9.9"}, "force")):
+        answer, _, _, asked = ask(bundle(head=head)[0], True)
+        assert (answer.status, answer.json["field"]) == (422, field) and not asked
+    # What is wrong with it afterwards is not healed by confirming.
+    answer, calls, _, asked = ask(data[:-2] + b"xx", True)
+    assert "broken" in answer.json["error"] and answer.json["field"] == "update"
+    assert calls == [BEGUN, FAILED] and len(asked) == 1
+
+
+def test_no_is_no():
+    answer, calls, status, _ = ask(bundle()[0], False)
+    assert answer.json == {"error": "it was declined at the display", "field": "update"}
+    assert calls == [BEGUN, FAILED] and not tree(status.root + "/b")
+
+
+def test_nobody_is_there_or_there_is_no_display():
+    clock = [now_ms()]
+
+    class Hasty:
+        """Each wait of the question is 19 s."""
+
+        def __getattr__(self, name):
+            return getattr(asyncio, name)
+
+        @staticmethod
+        async def sleep_ms(count):
+            clock[0] = ticks.add(clock[0], 19_000 if count == 100 else 0)
+            await asyncio.sleep_ms(0)
+
+    real = install.now_ms
+    install.asyncio, install.now_ms = Hasty(), lambda: clock[0]
+    put_back(install)
+    start = clock[0]
+    try:
+        answer, calls, status, _ = ask(bundle()[0], None)
+    finally:
+        install.asyncio, install.now_ms = asyncio, real
+    assert answer.json["error"] == "nobody has confirmed it at the display"
+    assert 120_000 <= ticks.diff(clock[0], start) <= 140_000
+    assert calls == [BEGUN, FAILED] and not tree(status.root + "/b")
+    blind = Asked()
+    blind.display = None
+    answer, _, _, asked = ask(bundle()[0], True, blind)
+    assert "not signed" in answer.json["error"] and answer.json["field"] == "update"
+    assert not asked
 
 
 def test_the_key_of_the_build():

@@ -81,6 +81,21 @@ def test_one_of_several_keys():
     assert "not signed" in untouched(data, keys=(MODULUS >> 8, MODULUS << 8))
 
 
+def test_one_that_no_key_vouches_for_is_let_pass_for_others_to_judge():
+    data, body = bundle()
+    assert receive(data, fresh() + "/b").signed is True
+    slot = old_slot()
+    one = receive(data, slot, keys=(MODULUS - 2,), unsigned=True)
+    assert one.signed is False and tree(slot)["main.mpy"] == b"M"
+    head = data[data.find(b"\n") + 1:body - 256]
+    digits = _digest(head)[:16].upper()
+    assert one.print.replace(" ", "") == digits and len(one.print) == 19
+    # What it is must not be in doubt all the same.
+    for told in ({"version": "v4.1"}, {"version": "<script>"}, {"bytes": 0.5}, {"manifest": []}):
+        data, _ = bundle(head=told)
+        assert "head" in untouched(data, keys=(), unsigned=True), told
+
+
 def test_others_run_meanwhile():
     data, _ = bundle()
     slot = fresh() + "/b"
@@ -103,7 +118,7 @@ def test_others_run_meanwhile():
         one = update.Update(read)
         await one.open((MODULUS,))
         signature = turns[0]
-        await one.write(slot, "", FOLDER + "/data")
+        await one.write(slot, "", FOLDER + "/data", 0)
         task.cancel()
         return signature
 
@@ -310,7 +325,7 @@ def test_others_run_after_each_line_of_the_lists():
 
         one = update.Update(read)
         await one.open((MODULUS,))
-        await one.write(slot, _lines(MODULES), FOLDER + "/data")
+        await one.write(slot, _lines(MODULES), FOLDER + "/data", 0)
         task.cancel()
 
     update.json = Counted()
@@ -374,6 +389,32 @@ def test_a_package_is_written_whole_once_a_part_is_loaded_from_there_later():
         assert written(moved=(moved,)) == {"evse.net.api", "evse.net.web"}
 
 
+def test_what_would_take_too_much_memory_is_not_begun():
+    core, web = bytes(5000), bytes(10_000)
+    new = {("evse.core", "evse", "now"): core, ("evse.net.web", "evse/net", "later"): web}
+    files = {"modules": _lines(new).encode(), "evse/core.mpy": core, "evse/net/web.mpy": web}
+    old = _lines(MODULES)
+    slot = old_slot()
+    # What is loaded at the start and stays; four fifths of the file, a little more with the rest.
+    assert receive(bundle(files)[0], slot, carried=old, free=4000)
+    problem = refused(bundle(files)[0], old_slot(), carried=old, free=3999)
+    assert problem == "it changes too much for the memory, by 1 KB: use the cable"
+    assert "by 3 KB" in refused(bundle(files)[0], old_slot(), carried=old, free=1900)
+    assert "evse/core.mpy" not in tree(slot[:-1] + "b")
+    assert "it changes" in refused(bundle(files)[0], old_slot(), carried=old, free=-20_000)
+    # What the image carries takes none, and where it carries none everything is in files anyway.
+    assert receive(bundle(files)[0], slot, carried=_lines(new), free=0)
+    assert receive(bundle(files)[0], slot, carried="", free=0)
+
+
+def test_modules_and_their_files():
+    for name, expected in (("main.mpy", ("main", "")), ("evse/core.mpy", ("evse.core", "evse")),
+                           ("lib/one.mpy", ("one", "lib")),
+                           ("evse/net/__init__.mpy", ("evse.net", "evse")),
+                           ("lib/umqtt/simple.mpy", ("umqtt.simple", "lib/umqtt"))):
+        assert update.module_of(name) == expected, name
+
+
 # ---- keys and versions ----
 
 def test_keys_in_files():
@@ -388,8 +429,13 @@ def test_keys_in_files():
 
 
 def test_versions_are_compared_as_numbers():
-    assert update.number_of("v4.10.0") > update.number_of("v4.9.12")
-    for text in ("", "v", "4.1.0", "v4.1", "v4.1.0.0", "v4.1.x", "v4.1.000000000000"):
+    order = ("v3.99.99", "v4.0.0", "v4.1.0-rc1", "v4.1.0-rc2", "v4.1.0-rc10", "v4.1.0",
+             "v4.1.1-rc1", "v4.1.1", "v4.9.12", "v4.10.0-rc999", "v4.10.0")
+    numbers = [update.number_of(version) for version in order]
+    assert numbers == sorted(numbers) and len(set(numbers)) == len(numbers)
+    for text in ("", "v", "4.1.0", "v4.1", "v4.1.0.0", "v4.1.x", "v4.1.000000000000",
+                 "v4.1.0-rc", "v4.1.0-rc1.2", "v4.1-rc1", "v4.1.0-beta1", "v4.1.0-rc1-rc2",
+                 "v+4.1.0", "v4. 1.0", "v4.1.1_0", "v4.1.0-rc-1", "v4.1.0-rc1000"):
         try:
             update.number_of(text)
         except ValueError:
