@@ -173,6 +173,16 @@ def test_a_car_that_will_not_stop_opens_its_switch_after_a_trip():
     assert not world.car.drawing_state
 
 
+@pytest.mark.parametrize("ignores", [False, True])
+def test_a_car_opens_its_switch_when_it_is_cut_off_while_it_stops(ignores):
+    world = at_work(car=Car(dead_s=1.0, ignores_stop=ignores))
+    world.outputs(OFF, True, True, False)
+    world.advance(world.now + 500)
+    world.outputs(OFF, True, False, False)
+    world.advance(world.now + 500)
+    assert not world.car.drawing_state
+
+
 def test_a_stuck_contactor_lets_nothing_through():
     world = World(Car())
     hands.put(world, "contactor_1", "stuck")

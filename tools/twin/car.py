@@ -184,8 +184,8 @@ class Car:
         self.draw_ma = self._target = 0
         self._ramp_at = None
         self._adopt = []
-        if self.ignores_stop and not offer and self.drawing_state:
-            self._open_at = now + OPEN_MS  # even this one sees that there is no mains
+        if not offer and self.drawing_state:
+            self._open_at = now + OPEN_MS  # even one that ignores a stop sees there is no mains
 
     def _watch(self, line, now):
         """Fall asleep when nothing was offered for long; wake by what wakes this car."""

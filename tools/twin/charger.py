@@ -8,6 +8,7 @@ from twin.reference_node import LATEST
 from twin.stand_in import StandIn
 
 SETTINGS = "MICROEVSE_SETTINGS"
+KEPT = "kept.bin"  # what only a loss of power clears
 RESET = 3  # exit code of a firmware that wants its board restarted
 FIRMWARE, REFERENCE = "firmware", "reference node"
 
@@ -31,6 +32,7 @@ class Charger:
         self._environment = environment
         self._ended = ended
         self._board = None
+        self._crashed = None  # when that had last been before the board was started
         self._stand_in = None
         self._linked = True
         self._tasks = set()
@@ -45,15 +47,23 @@ class Charger:
         """True while the firmware runs."""
         return self._board is not None and self._board.alive
 
-    async def start(self, again=False):
-        """Give it power. ``again``: after a loss of power, with the settings it has stored."""
+    async def start(self, again=False, reset=False):
+        """Give it power. ``again``: after a loss of power, with the settings it has stored.
+
+        ``reset``: it had power all the time.
+        """
         environment = dict(self._environment)
+        data = Path(environment["MICROEVSE_DATA"])
+        if not reset:
+            (data / KEPT).unlink(missing_ok=True)
         if again:
-            environment["MICROEVSE_POWER_RETURN"] = "1"
-            if Path(environment["MICROEVSE_DATA"], "settings.json").exists():
+            if not reset:
+                environment["MICROEVSE_POWER_RETURN"] = "1"
+            if (data / "settings.json").exists():
                 del environment[SETTINGS]
         self._plug.port.flush()
         board = self._make(environment)
+        self._crashed = self._last_crash()
         await board.start()
         self._board = board
         self._plug.alive = True
@@ -64,13 +74,18 @@ class Charger:
         code = await board.wait()
         if board is self._board:  # nobody took its power
             self._power_off()
-            data = Path(self._environment["MICROEVSE_DATA"])
-            # Whoever has crashed says so in a file; it is not hidden by a new start. The crash of
+            tried = Path(self._environment["MICROEVSE_DATA"], "tried")
+            # Whoever crashes says so in a file; it is not hidden by a new start. The crash of
             # an update on trial is answered by one of the version before.
-            if code == RESET and ((data / "tried").exists() or not (data / "crash.txt").exists()):
-                await self.start(again=True)
+            if code == RESET and (tried.exists() or self._last_crash() == self._crashed):
+                await self.start(again=True, reset=True)
             else:
                 self._ended(self, code)
+
+    def _last_crash(self):
+        """When the firmware last wrote of a crash, None for never."""
+        path = Path(self._environment["MICROEVSE_DATA"], "crash.txt")
+        return path.stat().st_mtime_ns if path.exists() else None
 
     def _power_off(self):
         """Whatever drove the plug does no more."""

@@ -36,6 +36,8 @@ class Loop:
     ``folder`` is where the chargers keep their cards; without one there are none.
     """
 
+    station = Station  # what stands for a charger
+
     def __init__(self, scenario, jump=True, folder=None):
         self.now = 0
         self._jump = jump
@@ -44,7 +46,7 @@ class Loop:
         # Every seed begins at another tick, some of them just before the ticks wrap.
         base = ticks.MASK - (seed * 7_919_003) % 3_600_000
         self.site = site = Site(scenario["site"]["voltage"])
-        self.stations = [Station(scenario, number, site, base, folder)
+        self.stations = [self.station(scenario, number, site, base, folder)
                          for number in range(len(scenario["evses"]))]
         self.master = master = self.stations[0]
         self.meters = Meters(scenario, site, lambda: master.settings)

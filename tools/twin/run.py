@@ -171,9 +171,13 @@ class Twin:
         def tell(line):
             say("%d %s" % (number, line) if self._options.evses > 1 else line)
 
-        return lambda environment: firmware.Firmware(
-            firmware.chosen(environment["MICROEVSE_DATA"], folder), self._options.heap,
-            environment, tell)
+        def make(environment):
+            data = environment["MICROEVSE_DATA"]
+            firmware.count_start(data)
+            return firmware.Firmware(firmware.chosen(data, folder), self._options.heap,
+                                     environment, tell)
+
+        return make
 
     def _end_of(self, charger, code):
         self._ended.append(charger)

@@ -22,7 +22,6 @@ except (ImportError, ValueError):  # a host whose processor has no native emitte
 CYCLE_MS = 10
 QUIET_MS = 60  # a pilot unchanged for so long has settled
 FRONT_MS = 20  # and at its front, where there is anything
-SECOND_MS = 500  # how often the firmware looks at its slow inputs
 NO_POWER = "no_power"
 _FULL = 65536
 _PIN_ZERO_MV = 1723  # the ADC pin at 0 V of the pilot, and its mV for each V
@@ -59,6 +58,8 @@ class Station:
     ``core`` is None while it has no power.
     """
 
+    second_ms = 500  # how often the firmware looks at its slow inputs
+
     def __init__(self, scenario, number, site, base, folder):
         document = scenario["evses"][number]
         parameters = dict(document["car"])
@@ -90,9 +91,7 @@ class Station:
         """Start the firmware, with the settings of the one ``before``."""
         journal = Journal()
         self.journal = journal
-        self.settings = Settings(journal.record)
-        if before:
-            self.settings.load(json.loads(before))
+        self.settings = self._stored(journal, before)
         self.core = Core(self.settings, journal, allocate, self._tick(now), delay_s)
         self.core.dice = self.dice
         if self._cards:
@@ -103,6 +102,14 @@ class Station:
         self._changed = self._previous = self._second = self.due = now
         self._step_due = now
         self._woken = now
+
+    @staticmethod
+    def _stored(journal, before):
+        """The settings as the firmware finds them at its start."""
+        settings = Settings(journal.record)
+        if before:
+            settings.load(json.loads(before))
+        return settings
 
     def kill(self, now):
         """Take the power away."""
@@ -220,7 +227,7 @@ class Station:
         world = self.world
         tick = core.now
         if now >= self._second:
-            self._second = now - now % SECOND_MS + SECOND_MS
+            self._second = now - now % self.second_ms + self.second_ms
             clock_s = 0 if self._clock is None else self._clock + now // 1000
             core.second(tick, world.proximity_mv(), world.temp_c * 10, self._rcm(), clock_s)
         if self._front and not now % FRONT_MS:
