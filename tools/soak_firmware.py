@@ -1,7 +1,8 @@
 """Runs on MicroPython: the real app, with a count of its tasks and of what lives on its heap.
 
 Twice a second memory is collected and a line of JSON printed behind MARK: ``live`` (bytes after
-the collection) and ``tasks`` (begun and not ended). ``tools/soak.py`` starts it.
+the collection), ``tasks`` (begun and not ended) and ``block`` (the largest one that can be had, to
+the KB, looked for each fourth second). ``tools/soak.py`` starts it.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import json
 
 MARK = "SOAK "
 _EACH_MS = 500
+_BLOCK_EACH = 8
 
 _create_task = asyncio.core.create_task
 
@@ -45,11 +47,29 @@ class Counted:
         self._coroutine.close()
 
 
+def _largest():
+    """Bytes of the largest free block, to the KB below."""
+    low, high = 0, gc.mem_free() // 1024 + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            bytearray(middle * 1024)
+            low = middle
+        except MemoryError:
+            high = middle
+    return low * 1024
+
+
 async def _report():
+    block = looked = 0
     while True:
         await asyncio.sleep_ms(_EACH_MS)
         gc.collect()
-        print(MARK + json.dumps({"live": gc.mem_alloc(), "tasks": Counted.running}))
+        live = gc.mem_alloc()
+        if not looked % _BLOCK_EACH:
+            block = _largest()
+        looked += 1
+        print(MARK + json.dumps({"live": live, "tasks": Counted.running, "block": block}))
 
 
 def main():

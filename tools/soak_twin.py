@@ -20,14 +20,18 @@ _RUN = Path(__file__).resolve().parent / "twin" / "run.py"
 _START_S = 40
 _TAIL = 30
 _AGAIN_S = 0.3
-_MARK = "firmware: SOAK "  # as soak_firmware has it
+_WORLD_S = 5
+_REPORT = "firmware: SOAK "  # as soak_firmware has it
+_MARK = "0 " + _REPORT  # of the first of the two chargers
+_PRIORITY = 10  # of real time, as a board has its processor to itself
 
 
 class Twin:
-    """A twin of the firmware in ``slot``; use it in ``async with``.
+    """A twin of the firmware in ``slot``, a Master and a Node; use it in ``async with``.
 
-    ``reports`` are what the firmware says of its memory and tasks (see soak_firmware), ``log`` is
-    all else it says, ``place`` where it can be reached.
+    ``settings`` are the Master's, whom all is about. ``reports`` are what its firmware says of its
+    memory and tasks (see soak_firmware), ``log`` is all else both say, ``place`` where it can be
+    reached. ``first`` is True when they are served before all else this machine does.
     """
 
     def __init__(self, slot, heap, settings, environment):
@@ -54,17 +58,21 @@ class Twin:
 
     async def _start(self):
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="microevse-"))
+        self._data = Path(folder, "data")
+        self._data.mkdir()
         modbus, telnet = (firmware.free_tcp_port("127.0.0.1") for _ in range(2))
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, str(_RUN), "--headless", "--auto", "--no-build", "--heap", self._heap,
-            "--http", "127.0.0.1:0", "--world", "127.0.0.1:0",
-            "--settings", json.dumps(self._settings), cwd=build.ROOT,
+            "--http", "127.0.0.1:0", "--world", "127.0.0.1:0", "--evses", "2",
+            "--settings", json.dumps([self._settings]), cwd=build.ROOT,
             env={**os.environ, **self._environment,
                  "MICROPYTHON": _watched(Path(folder), self._slot),
+                 "MICROEVSE_DATA": str(self._data),
                  "MICROEVSE_MODBUS": "127.0.0.1:%d" % modbus,
                  "MICROEVSE_TELNET": "127.0.0.1:%d" % telnet},
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
         self._stack.push_async_callback(self._end)
+        self.first = _served_first(self._process.pid)
         reading = asyncio.ensure_future(self._read())
         self._stack.callback(reading.cancel)
         with contextlib.suppress(asyncio.TimeoutError):
@@ -79,6 +87,7 @@ class Twin:
             line = raw.decode(errors="replace").rstrip()
             if line.startswith(_MARK):
                 self.reports.append((time.monotonic(), json.loads(line[len(_MARK):])))
+            if _REPORT in line:
                 continue
             self.log.append(line)
             if line.startswith("{") and not self._pages:
@@ -119,6 +128,10 @@ class Twin:
                  for line in (folder / "net" / "tcp").read_text().splitlines()[1:]}
         return sorted(known.get(inode, "UDP") for inode in inodes)
 
+    def files(self):
+        """Bytes in the files of both."""
+        return sum(path.stat().st_size for path in self._data.rglob("*") if path.is_file())
+
     def _described(self, here, there, state):
         """A line of the system's list of connections in words."""
         port, far = (int(address.partition(":")[2], 16) for address in (here, there))
@@ -138,9 +151,9 @@ class Twin:
 
     async def world(self, name=None, **arguments):
         """A command of the world's page; returns its state. No name: only that."""
-        if name is None:
-            return await self._ask(self._world, "GET", "/state")
-        return await self._ask(self._world, "POST", "/command", {"name": name, **arguments})
+        order = ("GET", "/state") if name is None else (
+            "POST", "/command", {"name": name, **arguments})
+        return await self.insist(lambda: self._ask(self._world, *order), _WORLD_S)
 
     async def insist(self, work, seconds):
         """``await work()`` until it raises no OSError; Problem when that takes too long."""
@@ -174,6 +187,15 @@ class Twin:
             return json.loads(text)
         except ValueError:
             raise OSError("the answer breaks off")
+
+
+def _served_first(pid):
+    """Have a process and all it starts served before all else; False where that is not allowed."""
+    try:
+        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(_PRIORITY))
+    except (AttributeError, PermissionError):
+        return False
+    return True
 
 
 def _watched(folder, slot):
