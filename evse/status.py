@@ -61,11 +61,12 @@ class Status:
     else None), ``portal_password`` (of that network, also while it is not up), ``network`` (an
     ``evse.net.wifi.Wifi``, None without a radio), ``update`` (percent of an update under way, else
     None), ``updated`` (what became of the last one: "" none, "ready", "returned" or a sentence),
+    ``confirm`` ((version, 16 digits, tick of the end) of an update that waits for a button at the
+    charger, then the answer as a bool, else None), ``names`` (gives an evse.net.names.Names),
     ``root`` and ``slot`` (where evse.slots finds what it needs, which runs), ``trial_s`` (until an
     update has proven itself, 0 without), ``wizard`` (nothing was ever set up; there is no car),
-    ``untouched`` (nothing but the network was ever set up), ``imported`` (what became of another
-    firmware's settings waits to be read). ``storing``: somebody on the network is storing several
-    settings; there is one at a time.
+    ``untouched`` (nothing but the network was ever set up), ``imported`` (another firmware's
+    settings wait to be read). ``storing``: somebody on the network is storing several settings.
     """
 
     def __init__(self, core, version, board, serial):
@@ -73,10 +74,10 @@ class Status:
         self.version = version
         self.board = board
         self.serial = serial
-        # Set by the app that has them: functions giving one dict a slave, and the Sensorbox if
-        # there is one; a Cycle, storage.
-        self.bus_rows = self.box = tuple
-        self.cycle = self.storage = self.lock = None
+        # Set by the app that has them: functions giving one dict a slave, the Sensorbox if there
+        # is one, (name, restarts, what it does) of each task; a Cycle, a Recent, storage, a Crumb.
+        self.bus_rows = self.box = self.tasks = tuple
+        self.cycle = self.recent = self.storage = self.lock = self.crumb = None
         self.ip = self.directory = ""  # the latter is where the board keeps its files
         self.ntp = {"problem": "", "synced_s": 0, "offset_s": 0, "failures": 0}  # of evse.net.ntp
         self.reset_cause = ""  # as the board says
@@ -85,7 +86,7 @@ class Status:
         # Of evse.net: wifi's where a board has one; the web server, for its counters; mqtt's while
         # there is a link or somebody tries.
         self.network = self.web = self.mqtt = None
-        self.portal = self.update = None
+        self.portal = self.update = self.confirm = self.names = None
         self.portal_password = self.updated = self.root = self.slot = ""
         self.trial_s = 0
         self.wizard = self.untouched = self.imported = self.storing = False

@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "shims")]
 
+from evse import supervisor  # noqa: E402
 from evse.charging import faults  # noqa: E402
 
 STOPS = {faults.STOPS_NOTHING: "nothing", faults.STOPS_ORDERLY: "in order",
@@ -21,6 +22,18 @@ def test_every_fault_is_documented_with_what_it_stops():
             rows[cells[1]] = cells[3]
     for fault in faults.FAULTS:
         assert rows[fault[2]].startswith(STOPS[fault[3]]), fault[2]
+
+
+def test_every_task_is_documented_with_what_comes_of_its_silence():
+    then = {supervisor.RESTART: "it is started again",
+            supervisor.NETWORK: "it is started again, the radio is switched off and on",
+            supervisor.STOP: "charging ends in order, restart of the board",
+            supervisor.RESET: "outputs safe at once, restart of the board"}
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    rows = [tuple(cell.strip() for cell in line.split("|")[1:-1])
+            for line in text.partition("| task |")[2].partition("\n\n")[0].splitlines()[2:]]
+    assert rows == [(name, "%g s" % (limit_ms / 1000), then[action])
+                    for name, limit_ms, action in supervisor.TASKS]
 
 
 def test_every_view_of_the_page_is_shown_and_pictures_are_light():

@@ -22,13 +22,14 @@ BUILDING = ("image", "rom", "deploy", "build")
 # Files in tests/system that run nothing in real time; those in tests/unit, tests/property and
 # tests/ never do. What takes long comes first, so that all processes end at about the same time.
 SHARING = (*BUILDING, "power_cases", "timing", "screens", "scenario", "bench", "scenario_plug",
-           "scenario_site", "bus_fuzz", "pictures", "twin_metrics", "migration")
+           "scenario_site", "bus_fuzz", "pictures", "storage_cuts", "twin_metrics", "migration",
+           "faults", "faults_services", "fuzz", "soak_days")
 # Files in tests/system that run in real time and leave most of it unused: 2 minutes of a processor
 # for 24 of the clock.
 WAITING = ("doctor", "soak", "update", "twin_reference", "twin", "http_current", "http_bounds",
            "session", "power_cut", "bus_pty", "openapi", "mqtt_hostile", "wifi", "homewizard",
            "security", "http_clients", "twin_bus", "modbus_tcp", "mqtt", "world", "resolve",
-           "services", "telnet", "ntp", "http_plug", "events", "history")
+           "services", "telnet", "ntp", "http_plug", "events", "history", "safe")
 MIN = 60
 # In the order in which they are begun; the first two together.
 BUDGETS = {"waiting": 10 * MIN, "side by side": 16 * MIN, "browser": 8 * MIN, "system": 4 * MIN}

@@ -46,7 +46,8 @@ SECTIONS = (
     ("Items of the menu: access and all else", ("menu",)),
     ("Faults", ("fault",)),
     ("Smart and Solar", ("smart", "solar", "phases", "master", "node", "timer_stop")),
-    ("First start, set-up network, update, buttons held", ("wizard", "portal", "update", "hold")),
+    ("First start, set-up network, update, buttons held",
+     ("wizard", "portal", "confirm", "update", "restarted", "hold")),
     ("Normal, access, cards, timers", ("",)),
 )
 ORDER = ("Normal, access, cards, timers", "Smart and Solar", "Faults",

@@ -193,7 +193,7 @@ def errors(stage):
 
 
 def others(stage):
-    """Buttons held, the first start, the set-up network, an update."""
+    """Buttons held, the first start, the set-up network, restarts, updates."""
     bench = Bench()
     for key, name in ((1, "stop"), (2, "menu"), (4, "start")):
         stage.show("hold_" + name, "A button is held", bench, held=key)
@@ -202,6 +202,10 @@ def others(stage):
     stage.show("portal", "The set-up network", bench, portal=portal)
     stage.show("wizard_portal", "The first start, with the set-up network", bench, 2,
                wizard=True, portal=portal)
+    stage.show("confirm", "An update without a known signature: shall it be installed?", bench,
+               confirm=("v4.1.0-rc1", "3F2A 91BC 77D0 01EE", 0))
+    stage.show("restarted", "Ten minutes after it had to start by itself", Bench(),
+               reset_cause="watchdog")
     for percent in (0, 45, 100):
         stage.show("update_%d" % percent, "An update", bench, update=percent)
 

@@ -95,6 +95,9 @@ def networks(stage):
                     clock_s=NOON_S)
     for percent in range(101):
         stage.watch("update", bench, 1, update=percent)
+    stage.watch("confirm", bench, 1, confirm=("v4.10.1-rc1", "DDDD DDDD DDDD DDDD", 0))
+    for cause in ("brownout", "watchdog", "panic", "crash"):
+        stage.watch("restarted by " + cause, bench, 9, reset_cause=cause, uptime_s=0)
 
 
 def errors(stage):

@@ -333,6 +333,10 @@ function heard() {
 }
 
 function take(members) {
+  if (members.safe_mode) {
+    location.reload(); // it has another page now
+    return;
+  }
   const now = charger.at = Date.now();
   charger.status = { ...charger.status, ...members };
   const booted = now - 1000 * charger.status.uptime_s;

@@ -12,6 +12,7 @@ const counted = (wh) => (wh < 0 ? "–" : kwh(wh));
 const since = (ms) => (ms < 0 ? t("never") : age(ms));
 const named = (name) => worded(`value ${name}`) || said(name);
 const yes = (on) => (on ? t("yes") : t("no"));
+const started = ({ cause, ran_s: ran }) => (ran < 0 ? named(cause) : t("{0} after {1}", named(cause), duration(ran)));
 const timer = (s) => (s ? moment(s) : "–");
 const phases = (das, used = []) => t("{0} together", ampere(das[0] + das[1] + das[2]))
   + das.map((da, at) => ` · L${at + 1}${used.includes(at + 1) ? "*" : ""} ${amps(da)}`).join("");
@@ -77,7 +78,8 @@ function parts(s, set) {
       [t("Clock set"), ntp.synced_s ? since((s.uptime_s - ntp.synced_s) * 1000) : t("never")]],
     [t("This charger"),
       [t("Version"), s.version], [t("Board"), s.board], [t("Serial number"), s.serial], [t("Runs since"), duration(s.uptime_s)],
-      [t("Started by"), said(s.reset_cause)], [t("Free memory"), t("{0} KB, at least {1} KB", s.heap.free >> 10, s.heap.low >> 10)],
+      [t("Started by"), s.starts.last.map(started).join(", ") || named(s.reset_cause)], [t("Starts since power came"), s.starts.count],
+      [t("Parts started again"), t("{0} times", s.starts.restarts)], [t("Free memory"), t("{0} KB, at least {1} KB", s.heap.free >> 10, s.heap.low >> 10)],
       [t("Control cycles"), cycle ? t("{0}, late {1}, worst {2} ms", cycle.count, cycle.late, cycle.worst_ms) : undefined],
       [t("Display light"), s.display ? (s.light_s ? `${s.light_s} s` : t("off")) : undefined]],
   ];
@@ -127,7 +129,8 @@ export function open(place) {
   }
 
   function at(uptime) {
-    return latest?.clock.s ? moment(latest.clock.s - latest.uptime_s + uptime) : t("{0} after the start", duration(uptime));
+    if (latest?.clock.s) return moment(latest.clock.s - latest.uptime_s + uptime);
+    return uptime < 0 ? t("{0} before the start", duration(-uptime)) : t("{0} after the start", duration(uptime));
   }
 
   async function journal() {

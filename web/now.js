@@ -1,7 +1,8 @@
 // The view of now: is it charging, how much, why, and what happens next.
 
-import { amps, command, duration, el, kwh, kw, setList, setText, stored, t, view, worded } from "./core.js";
+import { amps, charger, command, duration, el, kwh, kw, setList, setText, stored, t, view, worded } from "./core.js";
 import { bars, picture } from "./flow.js";
+import { limits } from "./limits.js";
 import { next, phases, why } from "./why.js";
 
 const MODES = {
@@ -11,6 +12,8 @@ const MODES = {
   Smart: "Charges at once, and leaves the house what it needs.",
   Pause: "Stops for now; the car stays connected.",
 };
+const RESTARTS = ["brownout", "watchdog", "panic", "crash"]; // those nobody wanted
+const TOLD_S = 3600; // so long they are told
 const LIMITS_MS = 3000; // the limits that are in sight are asked for again
 const STOPS = { nothing: "Charging goes on.", "in order": "Charging has stopped.", "at once": "Charging stopped at once." };
 const CLEARS = { "by itself": "It clears by itself.", "after a pause": "It clears after a pause.", "by reset": "It clears by reset." };
@@ -141,9 +144,9 @@ function main(place) {
     el("div", { id: "modes", role: "group", "aria-label": t("Mode") }, buttons), meaning, hand.element);
   let last = null;
   let listed = 0;
-  async function list() {
+  function list() {
     listed = Date.now();
-    (await view("limits"))?.limits(slow, last);
+    limits(slow, last);
   }
   place.append(element);
   return (status) => {
@@ -174,9 +177,11 @@ function main(place) {
 export function open(place) {
   const untouched = hint("untouched", t("Nothing is set up yet."), "#wizard", t("Set it up in five minutes"));
   const imported = hint("imported", t("The settings of your old firmware were taken over."), "#backup", t("What is different now"));
+  const again = el("span", {});
+  const restarted = el("p", { class: "card broad hint", id: "restarted", hidden: true }, again, " ", el("a", { href: "#details" }, t("Details")));
   const left = el("div", { class: "stack" });
   const right = el("div", { class: "stack" });
-  place.append(untouched, imported);
+  place.append(untouched, imported, restarted);
   const parts = [faults(place), main(left), energy(right), session(left)];
   place.append(left, right);
   let latest = null;
@@ -193,6 +198,9 @@ export function open(place) {
       latest = status;
       untouched.hidden = !status.untouched || stored("wizard") === "done";
       imported.hidden = !status.imported;
+      const ago = (Date.now() - charger.booted) / 1000;
+      restarted.hidden = !RESTARTS.includes(status.reset_cause) || ago > TOLD_S;
+      setText(again, t("It had to start again {0} ago: {1}.", `${Math.floor(ago / 60)} min`, worded(`value ${status.reset_cause}`)));
       for (const part of parts) part(status);
     },
     close() {

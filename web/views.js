@@ -5,7 +5,6 @@ export * as cards from "./cards.js";
 export * as details from "./details.js";
 export * as history from "./history.js";
 export * as lcd from "./lcd.js";
-export * as limits from "./limits.js";
 export * as login from "./login.js";
 export * as meters from "./meters.js";
 export * as network from "./network.js";

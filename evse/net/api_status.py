@@ -44,6 +44,8 @@ def members(status, request):
     yield ',"reset_cause":%s,"light_s":%d' % (quote(status.reset_cause), status.backlight_s)
     yield ',"cycle":%s' % quote(status.cycle_summary())
     yield ""
+    yield from _starts(status)
+    yield ""
     yield '"untouched":%s,"imported":%s' % (
         quote(bool(status.untouched)), quote(bool(status.imported)))
     yield ""
@@ -117,6 +119,18 @@ def members(status, request):
     box = status.box()
     if box:
         yield from _box(box, installs)
+
+
+def _starts(status):
+    """What has started it lately, and how often parts of it had to be started again since."""
+    crumb = status.crumb
+    yield '"starts":{"count":%d,"restarts":%d,"last":[' % (
+        crumb.count if crumb else 0, sum(row[1] for row in status.tasks()))
+    comma = ""
+    for cause, ran_s in crumb.history() if crumb else ():
+        yield '%s{"cause":%s,"ran_s":%d}' % (comma, quote(cause), ran_s)
+        comma = ","
+    yield "]}"
 
 
 def _power(status, setting):

@@ -29,7 +29,8 @@ _STATES = (
     ("EVFullSoC", True, ""), ("EVComputedSoC", True, ""), ("EVRemainingSoC", True, ""),
     ("EVEnergyCapacity", True, ""), ("EVEnergyRequest", True, ""), ("EVCCID", True, ""),
     ("Reason", True, ""), ("Limit", True, ""), ("Fault", True, ""), ("StartTime", True, ""),
-    ("StopTime", True, ""), ("Phases", True, ""), ("IPAddress", True, ""))
+    ("StopTime", True, ""), ("Phases", True, ""), ("IPAddress", True, ""),
+    ("ResetCause", True, ""), ("Starts", True, ""), ("TaskRestarts", True, ""))
 _MEASURED = (
     ("SolarStopTimer", False, ""), ("MainsCurrentL1", False, ""), ("MainsCurrentL2", False, ""),
     ("MainsCurrentL3", False, ""), ("MainsImportActiveEnergy", False, ""),
@@ -50,7 +51,7 @@ _SETTINGS = (
     ("BatteryProtect", True, ""), ("Version", True, ""))
 _MOVING = (
     ("ESPUptime", False, ""), ("ESPTemp", False, ""), ("WiFiRSSI", False, ""),
-    ("SessionTime", False, ""), ("EVTimeUntilFull", False, ""))
+    ("SessionTime", False, ""), ("EVTimeUntilFull", False, ""), ("LeastMemory", False, ""))
 
 # What this charger has, as bits: topics and entities of Home Assistant depend on it.
 MAINS = const(1)  # a mains meter
@@ -129,6 +130,9 @@ def _states(status, bits):
     yield status.timer_stop
     yield status.phases_wish if bits & AUTO else None
     yield status.ip or None
+    yield status.reset_cause
+    yield status.crumb.count if status.crumb else None
+    yield sum(row[1] for row in status.tasks())
 
 
 def _measured(status, bits):
@@ -185,6 +189,7 @@ def _moving(status, _bits):
     yield status.network.rssi or None if status.network else None
     yield status.session_s
     yield (status.ev_state() or {}).get("time_until_full")
+    yield status.heap_low
 
 
 def _text(status, how, value):

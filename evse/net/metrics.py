@@ -88,6 +88,7 @@ def _lines(status):
         _label(status.version), _label(status.board), status.serial)
     yield _head("reset_info", "gauge", "what started the board")
     yield "microevse_reset_info{cause=%s} 1" % _label(status.reset_cause)
+    yield from _starts(status)
     yield _head("why", "gauge", "the reason in words")
     yield "microevse_why{mode=%s,state=%s,reason=%s,limit=%s} 1" % tuple(
         _label(text) for text in (status.mode, status.state_name, status.reason_text(),
@@ -111,6 +112,23 @@ def _lines(status):
     yield from _bus(status)
     yield from _board(status)
     yield from _network(status)
+
+
+def _starts(status):
+    """Of the whole since power came, and of its parts since the last of those."""
+    crumb = status.crumb
+    if crumb:
+        yield _head("starts_total", "counter", "starts of the board since power came")
+        yield "microevse_starts_total %d" % crumb.count
+        causes = [cause for cause, _ in crumb.history()]
+        yield _head("recent_starts", "gauge", "the last eight starts by what caused them")
+        for cause in set(causes):
+            yield "microevse_recent_starts{cause=%s} %d" % (_label(cause), causes.count(cause))
+    rows = list(status.tasks())
+    if rows:
+        yield _head("task_restarts_total", "counter", "how often each task was started again")
+        for name, restarts, _ in rows:
+            yield "microevse_task_restarts_total{task=%s} %d" % (_label(name), restarts)
 
 
 def _currents(status):

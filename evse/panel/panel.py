@@ -59,6 +59,7 @@ class Panel:
         self._remote_at = self._failed_at = self._second = now = board.now()
         self._canvas = self._screens = self._menu = self._loaded = None
         self._opening = 0  # the step that loading the menu has come to
+        self._confirm = None  # what is asked at the display
         self._language = ""
         self._stale = self._unsent = self._restart = True
         self._failed = False
@@ -111,10 +112,19 @@ class Panel:
 
     def step(self, now):
         """One sample, at tick ``now``."""
+        confirm = self._status.confirm
+        if type(confirm) is not tuple:
+            confirm = None  # it has been answered
+        if confirm is not self._confirm:
+            self._confirm = confirm
+            self._ask(now)
         if self._remote and ticks.diff(now, self._remote_at) >= _REMOTE_MS:
             self._remote = 0
         buttons = self._buttons
         here = self._board.buttons()
+        if self._confirm:  # who answers has to stand before the charger
+            self._remote = 0
+            self._later.clear()
         if self._later and buttons.down == here | self._remote:
             self._remote = self._later.pop(0)
         event = buttons.feed(here | self._remote, now)
@@ -192,11 +202,27 @@ class Panel:
         if menu:
             self._stale = True
             menu.key(event, now)
+        elif self._confirm:
+            self._answer(event)
         elif not event & REPEAT:
             if self._screens:
                 self._screens.seconds = 0
             self._hold(event & (LEFT | MIDDLE | RIGHT) if event & PRESS else 0)
             self._act(event)
+
+    def _ask(self, now):
+        """Something is asked now, or no more; what is down was pressed for another end."""
+        self._wake(now)
+        self._stale = True
+        self._hold(0)
+        self._buttons.ignore()
+
+    def _answer(self, event):
+        """Answer what is asked at the display."""
+        if event == HELD | MIDDLE:
+            self._status.confirm = True
+        elif event == SHORT | LEFT or event == SHORT | RIGHT:
+            self._status.confirm = False
 
     def _act(self, event):
         """What buttons do outside the menu."""

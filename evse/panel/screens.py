@@ -7,6 +7,7 @@ from micropython import const
 from evse.panel.canvas import CENTRE, RIGHT, WIDTH
 from evse.panel.flow import flow
 from evse.panel.texts import (
+    T_ANSWER,
     T_CARD_INVALID,
     T_CARD_PRESENT,
     T_CARD_STATES,
@@ -37,6 +38,7 @@ from evse.panel.texts import (
     T_HOLD_MENU,
     T_HOLD_START,
     T_HOLD_STOP,
+    T_INSTALL,
     T_LIMITED,
     T_MODEM,
     T_MODEM_DENIED,
@@ -128,6 +130,11 @@ class Screens:
             text = get(T_HOLD_STOP if self.held == 1 else T_HOLD_MENU if self.held == 2
                        else T_HOLD_START)
             yield from self._frame(text, "")
+            return
+        if type(status.confirm) is tuple:
+            version, fingerprint = status.confirm[:2]
+            yield from self._frame("%s|%s" % (get(T_INSTALL), version), get(T_ANSWER))
+            self._canvas.small(fingerprint, WIDTH // 2, 0, CENTRE)
             return
         error = self._error(phase)
         yield

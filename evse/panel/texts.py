@@ -84,7 +84,10 @@ T_C2_AUTO = const(70)
 T_MIN_ABOVE_MAX = const(71)
 T_REFUSED = const(72)
 T_NOT_CHARGING = const(73)
-T_HELP_EXIT = const(74)
+T_INSTALL = const(74)
+T_ANSWER = const(75)
+T_CAUSES = const(76)
+T_HELP_EXIT = const(77)
 
 # Where in the file the texts begin that belong to codes of evse.reasons, to settings (by
 # their place in settings.TABLE) and to their values, and those above; tools/texts.py follows.

@@ -5,6 +5,7 @@ from micropython import const
 from evse import reasons
 from evse.panel.texts import (
     T_CAPACITY,
+    T_CAUSES,
     T_DAYS,
     T_IMPORT,
     T_LATER,
@@ -20,6 +21,8 @@ from evse.panel.texts import (
 _STATE_C = const(2)
 _LONGEST_S = const(5999)  # 99:59
 _DAY_S = const(86400)
+_TOLD_S = const(600)  # so long it is told that it had to start again
+_CAUSES = ("brownout", "watchdog", "panic", "crash")
 # Days by which the first of each month is further in the week than that of January, in a year that
 # begins in March; the sum counts from Sunday.
 _SHIFTS = b"\x00\x03\x02\x05\x00\x03\x05\x01\x04\x06\x02\x04"
@@ -119,6 +122,8 @@ def why(status, texts, phase):
         if status.reason == reasons.NO_SUN and status.mains_fresh:
             lines.append(filled(get(T_SUN), rounded(max(0, -solar), 10, 1)))
     yield
+    if status.uptime_s < _TOLD_S and status.reset_cause in _CAUSES:
+        lines.append(get(T_CAUSES, _CAUSES.index(status.reset_cause)))
     share = setting("pwr_share")
     if share == "Master":
         if phase % (len(lines) + 1) == len(lines):

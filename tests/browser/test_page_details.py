@@ -49,7 +49,9 @@ def test_every_figure_is_there_with_its_age(charger, open_page, screen):
             ("Meter of the car", "Power", "4278 W"), ("Meter of the car", "Energy", "12.35 kWh"),
             ("Car by modem", "EVCCID", "\u2013"), ("Network", "MQTT", "off"),
             ("This charger", "Board", "sim"), ("This charger", "Serial number", "4711"),
-            ("This charger", "Started by", "soft")):
+            ("This charger", "Started by", "from the prompt"),
+            ("This charger", "Starts since power came", "1"),
+            ("This charger", "Parts started again", "0 times")):
         expect(value(page, part, name)).to_have_text(text)
     for part in ("Mains", "Home battery", "Meter of the car"):
         expect(value(page, part, "Last data")).to_have_text(re.compile(r"^\d+(\.\d)? s ago$"))
@@ -120,6 +122,37 @@ def test_the_light_and_the_car_that_may_charge(charger, open_page):
     charger.post("api/v1/command", {"name": "set", "value": ["required_evccid", "AABB"]})
 
 
+def test_it_tells_that_it_had_to_start_again(charger, open_page):
+    """Until an hour is over; and in the safe mode it has another page."""
+    later = []
+
+    def told(route):
+        status = route.fetch().json()
+        status["starts"] = {"count": 3, "restarts": 2, "last": [
+            {"cause": "watchdog", "ran_s": 7260}, {"cause": "power", "ran_s": -1}]}
+        status["reset_cause"] = "watchdog"
+        status["uptime_s"] = 130 + 3600 * len(later)
+        route.fulfill(json={**status, "safe_mode": True} if len(later) > 1 else status)
+
+    page = open_page(charger.url, "wiring")
+    page.route("**/api/v1/events", lambda route: route.abort())
+    page.route("**/api/v1/status", told)
+    page.evaluate("location.hash = 'now'")
+    page.reload()  # it may listen to the events already
+    note = page.locator("#restarted")
+    expect(note).to_contain_text("It had to start again 2 min ago: it hung (watchdog).")
+    note.get_by_role("link").click()
+    for name, text in (("Started by", "it hung (watchdog) after 2 h 1 min, power"),
+                       ("Starts since power came", "3"), ("Parts started again", "2 times")):
+        expect(value(page, "This charger", name)).to_have_text(text)
+    page.evaluate("location.hash = 'now'")
+    expect(note).to_be_visible()
+    later.append("an hour")
+    expect(note).to_be_hidden()
+    with page.expect_event("load"):
+        later.append("in the safe mode")
+
+
 def test_the_charger_is_restarted_and_comes_back(charger, open_page):
     page = open_page(charger.url, "details")
     charger.wait(lambda: charger.get("api/v1/status")["uptime_s"] > 3, 5, "some time")
@@ -131,6 +164,9 @@ def test_the_charger_is_restarted_and_comes_back(charger, open_page):
     expect(events.filter(has_text="mode changed").first).to_be_visible()
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Restart").click()
-    # The journal begins anew.
-    expect(events.filter(has_text="mode changed")).to_have_count(0, timeout=30_000)
-    expect(events.last).to_contain_text("started")
+    # The journal goes on.
+    expect(events.filter(has_text="restarted")).to_have_count(1, timeout=30_000)
+    expect(events.filter(has_text="mode changed").first).to_be_visible()
+    expect(value(page, "This charger", "Started by")).to_contain_text(
+        re.compile(r"^on request after .*, from the prompt$"))
+    expect(value(page, "This charger", "Starts since power came")).to_have_text("2")

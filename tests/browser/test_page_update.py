@@ -1,12 +1,17 @@
 """The view of updates: from the file to the new version, by the page alone."""
 
+import http.server
 import os
+import re
 import shutil
 import signal
+import threading
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from owner_fixture import answer, owned
-from page_fixture import SOON_MS, healthy, picture
+from page_fixture import healthy, picture
 from playwright.sync_api import expect
 
 import build
@@ -111,9 +116,8 @@ def test_a_charger_that_goes_away_in_the_middle_holds_nothing_up(twin, open_page
     view.get_by_label("The file").set_input_files(files[NEW])
     os.kill(one.pid, signal.SIGSTOP)
     try:
-        with page.expect_request("**/api/v1/update", timeout=SOON_MS) as asked:
+        with page.expect_request(lambda asked: asked.method == "POST"):
             send.click()
-        assert asked.value.method == "POST"
         page.clock.fast_forward(SILENT_MS)
         expect(view.get_by_role("alert")).to_contain_text("did not answer")
     finally:
@@ -125,7 +129,104 @@ def test_a_charger_that_goes_away_in_the_middle_holds_nothing_up(twin, open_page
     expect(view.get_by_role("button", name="Start " + NEW)).to_be_focused()
 
 
-def test_who_has_no_right_is_asked_for_the_password(open_page, files, tmp_path):
+class Shelf(http.server.BaseHTTPRequestHandler):
+    """A web server in the house. It has ``data``, and sends the second half when ``go`` is set."""
+
+    data = b""
+    go = threading.Event()
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.data)))
+        self.end_headers()
+        half = len(self.data) // 2
+        self.wfile.write(self.data[:half])
+        self.wfile.flush()
+        self.go.wait(30)
+        self.wfile.write(self.data[half:])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def shelf():
+    """A Shelf and its URL."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shelf)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    Shelf.go.clear()
+    yield Shelf, "http://127.0.0.1:%d/" % server.server_port
+    Shelf.go.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_charger_fetches_it_and_the_page_tells_how_far_it_is(twin, open_page, files, shelf):
+    one = twin(settings={"trust_lan": "Enabled"}, heap=HEAP)
+    page = open_page(one.url, "update")
+    view = page.locator("#view")
+    address = view.get_by_label("Or its address in your network")
+    fetch = view.get_by_role("button", name="Have the charger fetch it")
+    expect(fetch).to_be_hidden()
+    for wrong, text in (("ftp://192.168.1.2/x", "The URL must begin with http://."),
+                        ("http://93.184.215.14/x", "93.184.215.14 is not on this network.")):
+        address.fill(wrong)
+        fetch.click()
+        expect(view.get_by_role("alert")).to_have_text(text)
+    house, url = shelf
+    house.data = files["older"].read_bytes()
+    house.go.set()
+    address.fill(url)
+    expect(view.get_by_role("alert")).to_have_count(0)
+    fetch.click()
+    expect(view.get_by_role("alert")).to_contain_text("is older than")
+    expect(fetch).to_be_hidden()
+    house.data = files[NEW].read_bytes()
+    house.go.clear()
+    address.fill(url + "update")
+    fetch.click()
+    expect(view.get_by_role("status").first).to_have_text(
+        re.compile("The update is on its way: [1-9]"))
+    expect(page.locator("#lost")).to_be_hidden()
+    house.go.set()
+    expect(view.get_by_role("button", name="Start " + NEW)).to_be_focused(timeout=RESTART_MS)
+    expect(address).to_have_value("")
+
+
+@pytest.fixture(scope="module")
+def stranger(newer, tmp_path_factory):  # noqa: F811
+    """(update signed by nobody the charger knows, modulus of that key in hex)."""
+    folder = tmp_path_factory.mktemp("stranger")
+    key = rsa.generate_private_key(65537, 2048)
+    (folder / "key.pem").write_bytes(key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption()))
+    update = folder / "stranger.upd"
+    update.write_bytes(release.bundle(newer, folder / "key.pem"))
+    return update, "%X" % key.public_key().public_numbers().n
+
+
+def test_what_no_key_vouches_for_is_asked_at_the_display(twin, open_page, stranger):
+    one = twin(settings={"trust_lan": "Enabled"}, heap=HEAP)
+    page = open_page(one.url, "update")
+    view = page.locator("#view")
+    alert = view.get_by_role("alert")
+    state = view.get_by_role("status").first
+    send = view.get_by_role("button", name="Send to the charger")
+    view.get_by_label("The file").set_input_files(stranger[0])
+    send.click()
+    expect(alert).to_have_text("It is not signed with a key this charger trusts.")
+    expect(send).to_be_hidden()
+    view.get_by_label("whether it is to be installed").check()
+    send.click()
+    expect(state).to_contain_text("Go to the charger. If its display shows %s and" % NEW)
+    expect(page.locator("#lost")).to_be_hidden()
+    healthy(page)
+    one.world("button", which="middle", pressed=True)
+    expect(view.get_by_role("button", name="Start " + NEW)).to_be_focused(timeout=RESTART_MS)
+
+
+def test_who_has_no_right_is_asked_for_the_password(open_page, files, stranger, tmp_path):
     one = owned(tmp_path)
     try:
         page = open_page(one.url, "update")
@@ -134,5 +235,21 @@ def test_who_has_no_right_is_asked_for_the_password(open_page, files, tmp_path):
         view.get_by_role("button", name="Send to the charger").click()
         answer(page)
         expect(view.get_by_role("button", name="Start " + NEW)).to_be_focused()
+        # The same owner brings a key.
+        view.get_by_text("Own key").click()
+        key = view.get_by_label("Modulus of the public key, in hex")
+        remove = view.get_by_role("button", name="Remove")
+        key.fill("C0FFEE")
+        view.get_by_role("button", name="Store").click()
+        expect(view.get_by_role("alert")).to_have_text("A key has 2048 to 3072 bits.")
+        expect(remove).to_be_hidden()
+        key.fill("Modulus=%s\n" % stranger[1])
+        view.get_by_role("button", name="Store").click()
+        expect(remove).to_be_visible()
+        expect(key).to_have_value("")
+        healthy(page)
+        remove.click()
+        expect(remove).to_be_hidden()
+        assert not one.get("api/v1/update")["own_key"]
     finally:
         one.close()

@@ -38,6 +38,15 @@ class FakePanel:
         return memoryview(self.data)
 
 
+class FakeCrumb:
+    """Four starts since power came."""
+
+    count = 4
+
+    def history(self):
+        return ("watchdog", 3600), ("soft", 90061), ("watchdog", 59), ("power", -1)
+
+
 class FakeStatus:
     """Status of a charger in the middle of a session."""
 
@@ -117,7 +126,8 @@ class FakeStatus:
     storing = untouched = imported = False
     portal_password = "f1r5tpw0"
     record = ""  # of the install password
-    network = mqtt = stored_prices = None
+    network = mqtt = stored_prices = confirm = update = None
+    crumb = FakeCrumb()
     directory = "/nowhere"
     number = 40  # of the latest session
     quarters = 3
@@ -132,6 +142,10 @@ class FakeStatus:
         self.storage = self
         self.ntp = {"problem": "", "synced_s": 3600, "offset_s": 0, "failures": 0}
         self.journal = [(7, 3600, "mode changed", 3, 0), (8, 3661, 'a "quoted" word', -1, 2)]
+
+    def tasks(self):
+        yield "mqtt", 2, "waits"
+        yield "display", 1, "runs"
 
     def refresh(self):
         for name, value in (self.pending or {}).items():

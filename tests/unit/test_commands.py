@@ -2,7 +2,7 @@
 
 import os
 
-from evse import cards_admin
+from evse import cards_admin, reasons
 from evse.cards import Cards
 from evse.charging import faults
 from evse.power import readings as sources
@@ -517,11 +517,14 @@ def test_nothing_charges_while_an_update_is_written():
     for source in REMOTE:
         assert refused(one, "update", "begin", source).field == "update"
     assert not one.core.charger.faults & faults.UPDATE
-    for end in ("written", "failed"):
+    for end, code, confirmed in (("written", reasons.UPDATE_WRITTEN, 0),
+                                 ("confirmed", reasons.UPDATE_WRITTEN, 1),
+                                 ("failed", reasons.UPDATE_FAILED, 0)):
         one.command("update", "begin", "installer")
         assert one.core.charger.faults & faults.BLOCKING == faults.UPDATE
         one.command("update", end, "update")  # whatever has become of the rights meanwhile
         assert not one.core.charger.faults & faults.UPDATE
+        assert (code, confirmed, 0) in [event[2:] for event in one.core.journal.events()]
     one.core.charger.c1 = True
     assert "charges" in refused(one, "update", "begin", "installer").reason
     assert not one.core.charger.faults & faults.UPDATE

@@ -215,7 +215,7 @@ def test_uptime_counts_seconds_through_the_wrap():
 
 
 def test_secrets_do_not_leave():
-    bench = Bench({"wifi_password": "hush"})
+    bench = Bench({"wifi_password": "hush hush"})
     assert bench.status.setting("wifi_password") is True
 
 

@@ -42,6 +42,9 @@ def test_status_says_all_the_page_needs():
     assert (document["temp_c"], document["pwm1024"]) == (31, 233)
     assert document["heap"] == {"free": 60000, "low": 41000}
     assert (document["reset_cause"], document["light_s"]) == ("power", 97)
+    assert document["starts"] == {"count": 4, "restarts": 3, "last": [
+        {"cause": "watchdog", "ran_s": 3600}, {"cause": "soft", "ran_s": 90061},
+        {"cause": "watchdog", "ran_s": 59}, {"cause": "power", "ran_s": -1}]}
     assert "ev_state" not in document
     assert document["display"] is False
     status = FakeStatus()
@@ -62,7 +65,10 @@ def test_status_without_bus_and_cycle_is_still_json():
     status = FakeStatus()
     status.bus_rows = lambda: iter(())
     status.cycle_summary = lambda: None
+    status.crumb = None
+    status.tasks = tuple
     document = get("/api/v1/status", status=status).json
+    assert document["starts"] == {"count": 0, "restarts": 0, "last": []}
     assert document["bus"] == []
     assert document["cycle"] is None
 

@@ -35,7 +35,8 @@ def test_topics_formats_and_units_are_the_older_firmwares():
         "CircuitLimit": "20", "CapacityLimit": "40", "CapacityStopTime": "3",
         "CapacityMode": "Flanders", "SolarStartCurrent": "5", "SolarMaxImport": "2",
         "SolarStopTime": "11", "SolarStyle": "greedy", "BatteryReserve": "7",
-        "BatteryProtect": "Enabled", "Version": "v4.0.0", "IPAddress": "192.168.1.5"}
+        "BatteryProtect": "Enabled", "Version": "v4.0.0", "IPAddress": "192.168.1.5",
+        "ResetCause": "power", "Starts": "4", "TaskRestarts": "3", "LeastMemory": "41000"}
     for name in expected:
         assert heard.get(name) == expected[name], (name, heard.get(name))
     assert len(heard) == len(expected), set(heard) - set(expected)
@@ -60,7 +61,7 @@ def test_what_is_retained_is_what_was():
         "EVCurrentL2", "EVCurrentL3", "EVImportActiveEnergy", "CircuitCurrentL1",
         "CircuitCurrentL2", "CircuitCurrentL3", "EVChargePower", "EVTotalEnergyCharged",
         "HomeBatteryCurrent", "OCPPConnection", "SolarStopTimer", "CPPWM", "EVTimeUntilFull",
-        "SessionTime", "CapacityUsed", "CapacityBudget"}
+        "SessionTime", "CapacityUsed", "CapacityBudget", "LeastMemory"}
 
 
 def test_a_bare_charger_says_nothing_of_what_it_has_not():

@@ -111,6 +111,10 @@ def test_the_figures_are_those_of_the_status():
     for name, value in (
             ('microevse_info{version="v4.0.0",board="sim",serial="4711"}', "1"),
             ('microevse_reset_info{cause="watchdog"}', "1"),
+            ("microevse_starts_total", "4"),
+            ('microevse_recent_starts{cause="watchdog"}', "2"),
+            ('microevse_recent_starts{cause="soft"}', "1"),
+            ('microevse_task_restarts_total{task="mqtt"}', "2"),
             ("microevse_uptime_seconds", "3661"), ("microevse_clock_seconds", "1790000000"),
             ("microevse_granted_amperes", "13.7"), ("microevse_offered_amperes", "13.6"),
             ("microevse_charging", "1"), ("microevse_ev_watts", "9123"),
@@ -155,11 +159,11 @@ def test_the_cycle_is_a_histogram():
 def test_what_is_not_known_is_left_out():
     found = figures(mains_age_ms=-1, ev_age_ms=-1, circuit_age_ms=-1, battery_age_ms=-1, ev_w=-1,
                     ev_wh=-1, mains_wh=-1, mains_out_wh=-1, network=None, mqtt=None, web=None,
-                    cycle=None, heaps=tuple, ntp={"problem": "x", "synced_s": 0, "offset_s": 0,
-                                                  "failures": 3})
+                    cycle=None, heaps=tuple, crumb=None, tasks=tuple,
+                    ntp={"problem": "x", "synced_s": 0, "offset_s": 0, "failures": 3})
     for part in ("mains_amperes", "mains_age", "circuit_amp", "ev_amp", "ev_watts", "ev_wh",
                  "import_wh", "export_wh", "battery", "wifi", "mqtt", "http", "cycle_s",
-                 "largest", "offset_s"):
+                 "largest", "offset_s", "starts", "recent", "task"):
         assert not [name for name in found if "microevse_" + part in name], part
     assert found["microevse_ntp_failures"] == "3"
 

@@ -482,6 +482,7 @@ def test_other_services_take_of_the_sockets():
         ({"telnet": "Enabled"}, 5),
         ({"modbus_tcp": "Enabled"}, 4),
         ({"portal": True}, 5),
+        ({"mqtt_host": "broker", "update": 7}, 5),
         ({"modbus_tcp": "Enabled", "mqtt_host": "broker"}, 3),
         ({"modbus_tcp": "Enabled", "mqtt_host": "broker", "telnet": "Enabled"}, 2),
         ({"modbus_tcp": "Enabled", "mqtt_host": "broker", "telnet": "Enabled",
@@ -490,6 +491,7 @@ def test_other_services_take_of_the_sockets():
         server = new_server()
         server.doors[0].values.update(changes)
         server.doors[0].portal = changes.get("portal")
+        server.doors[0].update = changes.get("update")
         server.count_sockets()
         async def run():
             tasks = []

@@ -249,6 +249,109 @@ def test_no_button_from_afar_resets_a_trip():
         assert desk.core.charger.faults & faults.RCM_TRIPPED, button
 
 
+# ---- what is asked at the display ----
+
+QUESTION = ("v4.1.0", "3F2A 91BC 77D0 01EE", 0)
+
+
+def asked(settings=SMART):
+    """A desk at which an update without a known signature waits for an answer."""
+    desk = Desk(settings)
+    desk.house = 100
+    desk.run(1500)
+    desk.calm = large(desk)
+    desk.status.confirm = QUESTION
+    desk.run(200)
+    return desk
+
+
+def untouched(desk):
+    """Nothing was done that these buttons do at other times."""
+    return desk.settings.get("mode") == "Smart" and desk.core.access.state == 1
+
+
+def test_a_question_is_seen_and_lights_the_display():
+    desk = Desk(NORMAL)
+    desk.run(LONG_MS)
+    assert not desk.panel.level
+    before = large(desk)
+    desk.status.confirm = QUESTION
+    desk.run(200)
+    assert desk.panel.level and large(desk) != before
+    asking = large(desk)
+    desk.board.bits = LEFT
+    desk.run(500)
+    assert large(desk) == asking  # not what holding it does at other times
+    desk.status.confirm = None
+    desk.run(1200)
+    assert large(desk) != asking
+
+
+def test_yes_is_held_for_two_seconds():
+    desk = asked(NORMAL)
+    desk.press(MIDDLE, 1900)
+    assert desk.status.confirm is QUESTION
+    desk.press(MIDDLE, 2200)
+    assert desk.status.confirm is True
+    desk.status.confirm = None
+    desk.run(1200)
+    assert large(desk) == desk.calm  # no menu
+
+
+def test_either_of_the_others_is_no():
+    for button in (LEFT, RIGHT):
+        desk = asked()
+        desk.press(button)
+        assert desk.status.confirm is False
+        assert untouched(desk)
+
+
+def test_no_button_from_afar_answers():
+    desk = Desk(SMART)
+    desk.house = 100
+    desk.run(1500)
+    desk.panel.press(MIDDLE, True)
+    desk.run(200)
+    desk.status.confirm = QUESTION
+    desk.run(2500)
+    for button in (LEFT, MIDDLE, RIGHT):
+        desk.panel.press(button, True)
+        desk.run(2500)
+        desk.panel.press(button, False)
+        desk.run(200)
+    desk.panel.press(MIDDLE, True)
+    desk.press(MIDDLE, 1900)  # nor does it help the one who stands there
+    assert desk.status.confirm is QUESTION
+    assert untouched(desk)
+
+
+def test_what_was_held_before_is_no_answer():
+    for button in (MIDDLE, LEFT):
+        desk = Desk(SMART)
+        desk.run(1500)
+        desk.board.bits = button
+        desk.run(500)
+        desk.status.confirm = QUESTION
+        desk.run(3000)
+        desk.board.bits = 0
+        desk.run(200)
+        assert desk.status.confirm is QUESTION
+        assert untouched(desk)
+
+
+def test_who_is_in_the_menu_answers_nothing():
+    desk = Desk(NORMAL)
+    desk.run(1500)
+    desk.press(MIDDLE, 2200)
+    menu = drawn(desk)
+    desk.status.confirm = QUESTION
+    desk.run(200)
+    assert drawn(desk) == menu
+    desk.press(RIGHT)
+    desk.press(MIDDLE, 2200)
+    assert drawn(desk) != menu and desk.status.confirm is QUESTION
+
+
 def test_no_button_resets_a_weld():
     desk = Desk(NORMAL)
     desk.run(500)
