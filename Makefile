@@ -12,8 +12,8 @@ export MICROEVSE_KEY := $(KEY)
 
 .DEFAULT_GOAL := help
 .PHONY: help lib run test lint firmware release flash deploy size bench bench-power bench-solar \
-	bench-bus bench-net migrate restore soak timing scenario replay pictures screens openapi page wiring glyphs \
-	doctor test-long clean
+	bench-bus bench-net migrate restore soak faults timing scenario replay pictures screens openapi page wiring glyphs \
+	doctor test-long fuzz power-cuts clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -97,8 +97,17 @@ bench-bus: lib/.done ## the bus: cycle and load by chargers and meters; ARGS="--
 bench-net: lib/.done ## what the network costs, with and without faults; ARGS="--seconds 5"
 	@$(PY) tools/bench_net.py $(ARGS)
 
-soak: lib/.done ## charge in hostile traffic for half an hour; ARGS="--minutes 5 --seed 8"
+soak: lib/.done ## charge in hostile traffic and faults for an hour; ARGS="--minutes 5" or --days
 	@$(PY) tools/soak.py $(ARGS)
+
+fuzz: lib/.done ## spoilt input for all that takes any; ARGS="--seconds 60 --only http,log"
+	@$(PY) tools/fuzz.py $(ARGS)
+
+faults: lib/.done ## break one thing after the other and two together; ARGS="--only Residual"
+	@$(PY) tools/faults.py $(ARGS)
+
+power-cuts: lib/.done ## cut the power at every write of an hour, spoil flash, count its wear; ARGS="--step 20"
+	@$(PY) tools/power_cuts.py $(ARGS)
 
 timing: lib/.done ## measure every time limit of the plug into docs/timing.md
 	@$(PY) tools/timing.py $(ARGS)
@@ -131,6 +140,6 @@ openapi: lib/.done ## write web/openapi.json and docs/api.md from tools/api
 screens: lib/.done ## draw every screen of the panel into docs/screens.md and its goldens
 	@$(PY) tools/screens.py $(ARGS)
 
-clean: ## remove everything that was built or installed
+clean: ## remove what was built or installed; keys/ stays
 	@rm -rf build typings .pytest_cache .hypothesis .coverage
 	@find lib -mindepth 1 -not -name requirements.txt -delete

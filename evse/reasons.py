@@ -47,6 +47,7 @@ NO_SUN = const(34)
 TURN = const(35)
 WAITS_MASTER = const(36)
 UPDATING = const(37)
+SUPERVISED = const(38)
 
 LIMIT_MAX = const(40)
 LIMIT_CABLE = const(41)
@@ -112,6 +113,9 @@ UPDATE_WRITTEN = const(101)
 UPDATE_FAILED = const(102)
 UPDATE_KEPT = const(103)
 UPDATE_LEFT = const(104)
+RESTARTED = const(105)
+CUT_OFF = const(106)
+RADIO_RESTARTED = const(107)
 
 # One text, not a dict: forty short strings and their table would take four times the memory.
 _TEXTS = (
@@ -153,6 +157,7 @@ _TEXTS = (
     "35 waits for its turn\n"
     "36 waits for the master\n"
     "37 the firmware is updated\n"
+    "38 a part of the firmware failed\n"
     "40 MAX\n"
     "41 cable\n"
     "42 mains\n"
@@ -216,6 +221,9 @@ _TEXTS = (
     "102 update failed\n"
     "103 update kept\n"
     "104 update left, the version before runs\n"
+    "105 restarted\n"
+    "106 a restart broke the charging off\n"
+    "107 radio restarted\n"
 )
 
 

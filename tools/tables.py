@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-_DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
 def markdown(heads, rows):
@@ -14,7 +14,7 @@ def markdown(heads, rows):
 
 def put(name, text, document="reliability.md"):
     """Replace what stands between the marks of ``name`` in a document; ValueError without them."""
-    path = _DOCS / document
+    path = DOCS / document
     before, begin, rest = path.read_text().partition("<!-- %s -->\n" % name)
     _, end, after = rest.partition("<!-- end of %s -->" % name)
     if not begin or not end:
