@@ -40,6 +40,7 @@ WATCHDOG_MS = const(3000)
 _POWER_RETURN_MIN_S = const(10)
 _TRIAL_S = const(60)  # so long an update runs before it is kept, and nothing charges
 _LASTED_S = const(60)  # what runs so long is a start that has succeeded
+_FAILURES_FEW = const(2)  # in a row; with more the pause before charging doubles, up to 4 h
 # What the portal sets: it is no set-up of the charger.
 _FIRST = const(("wifi", "wifi_ssid", "wifi_password", "tz"))
 _GC_BYTES = const(8192)  # collect after so much has been allocated: a pause of about 10 ms
@@ -68,6 +69,10 @@ class App:
         if crumb.unasked:
             spread = self.settings.get("power_return_s") + 1
             delay_s = _POWER_RETURN_MIN_S + dice(spread)
+        failures = crumb.failures()
+        if failures > _FAILURES_FEW:
+            # What fails again and again may do so under load: no contactor shall break that often.
+            delay_s = max(delay_s, _LASTED_S << failures)
         if starts > 3:
             # Nothing is written while a contactor is closed, so it has to last before.
             delay_s = max(delay_s, _LASTED_S + 1)

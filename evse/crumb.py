@@ -43,6 +43,9 @@ _ASKED = const(2)
 _FAILED = const(4)
 _TRIPPED = const(8)
 
+_FAILURES = const(("watchdog", "brownout", "crash", "panic"))
+_SOON_S = const(600)
+
 
 class Crumb:
     """What the run before has left, and what this one leaves.
@@ -51,10 +54,10 @@ class Crumb:
     ``before`` is (state, reason, uptime in s, tasks seen) of the run before, None when nothing is
     known of it; ``closed``: a contactor was, ``tripped``: a residual current was to be cleared by
     hand, ``unasked``: nobody wanted this start. ``count`` are the starts since power was lost,
-    with this one.
+    with this one. ``trusting``: what was kept is looked at.
     """
 
-    def __init__(self, board):
+    def __init__(self, board, trusting=True):
         self._keep = board.keep
         self._data = data = bytearray(_BYTES)
         self._checked = memoryview(data)[_HEAD_AT:]
@@ -65,7 +68,7 @@ class Crumb:
         self._noted_s = -1
         flags = state = reason = seen = 0
         lasted_s = -1
-        if self._takes(board.kept()):
+        if trusting and self._takes(board.kept()):
             _, flags, state, reason, seen, lasted_s, events, self.count = unpack_from(
                 _HEAD, data, _HEAD_AT)
             self.before = (state, reason, lasted_s, seen)
@@ -148,3 +151,12 @@ class Crumb:
         for number in range(min(self.count, _STARTS)):
             cause, lasted_s = unpack_from(_START, self._data, _STARTS_AT + number * _START_BYTES)
             yield CAUSES[cause] if cause < len(CAUSES) else "hard", lasted_s
+
+    def failures(self):
+        """Return how many starts in a row, up to this one, came soon of a failure, 8 at most."""
+        number = 0
+        for cause, lasted_s in self.history():
+            if cause not in _FAILURES or not 0 <= lasted_s < _SOON_S:
+                break
+            number += 1
+        return number

@@ -27,7 +27,9 @@ _RESTART_MS = const(2000)
 _LASTS_S = const(600)
 _ONCE_MORE = const(4)  # starts that have failed; one more, and it is the safe mode again
 _PIECE = const(256)
-_ROUTED = const(("/api/v1/update", "/api/v1/log", "/api/v1/password", "/api/v1/wifi"))
+_HEALTHY_S = const(60)
+_ROUTED = const(("/api/v1/update", "/api/v1/login", "/api/v1/logout", "/api/v1/password",
+                 "/api/v1/wifi"))
 
 
 class _Resting:
@@ -119,8 +121,10 @@ class Safe:
         self.facts = facts = _Facts(board, self._settings)
         facts.names = self._resolver
         facts.network = None
+        self._off = False  # the WiFi is, and shall be again afterwards
         if board.radio():
             facts.network = Wifi(board, facts, self.command, self._settings, self.journal.record)
+            self._off = self._settings.get("wifi") == "Disabled"
             if not self._settings.get("wifi_ssid") or self._settings.get("wifi") == "Disabled":
                 self._settings.set("wifi", "SetupWifi")
         self._display = board.display()
@@ -135,8 +139,12 @@ class Safe:
     def command(self, name, value, source):
         """The door for those of evse.net that change something."""
         if name == "set":
-            self._settings.set(*value)
-            self._settings.save()
+            key, wanted = value
+            self._settings.set(key, wanted)
+            if key == "wifi_ssid":
+                self._off = False
+            if key != "wifi" or not self._off:
+                self._settings.save()
         elif source == "REST" and self.facts.setting("trust_lan") != "Enabled":
             raise Denied("give the install password", name)
         elif name == "restart":
@@ -198,6 +206,7 @@ class Safe:
         if self._display:
             asyncio.create_task(self._keep(self._show))
         begun = board.now()
+        lasted = False
         while not self.restarting and (self._left_s() or self.facts.update is not None):
             board.safe()
             feed()
@@ -205,8 +214,13 @@ class Safe:
                 begun = ticks.add(begun, 1000)
                 journal.uptime_s += 1
                 crumb.note(self, 0)
+                if not lasted and journal.uptime_s >= _HEALTHY_S:
+                    # Whoever switches the power off and on from now on wants the app tried.
+                    lasted = True
+                    rare("slots").count(self.facts.root, _ONCE_MORE)
             await asyncio.sleep_ms(_POLL_MS)
-        rare("slots").count(self.facts.root, 0 if self.restarting else _ONCE_MORE)
+        if self.restarting:
+            rare("slots").count(self.facts.root, 0)
         crumb.ask()
         await asyncio.sleep_ms(_POLL_MS)  # for the answer to who has asked
         board.reset()

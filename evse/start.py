@@ -13,6 +13,8 @@ from evse.rare import rare
 _REPL_WATCHDOG_MS = const(600_000)
 _PAUSE_S = const(10)  # what cannot even start is tried again, but not without end at once
 _FAILED_MOST = const(5)  # starts in a row that do not last; the next one is in safe mode
+_OTHER_SLOT, _ONCE_MORE = const(8), const(9)  # what boot.py counts when not even that lasts
+_BEGIN_WATCHDOG_MS = const(120_000)  # until whoever runs sets his own
 
 
 def _starts(root):
@@ -35,9 +37,12 @@ def main(load):
     crumb = app = None
     try:
         board.safe()
-        crumb = Crumb(board)
+        board.watchdog(_BEGIN_WATCHDOG_MS)
         starts = _starts(board.root())
-        if starts > _FAILED_MOST:
+        # What was kept may be what ends every start.
+        crumb = Crumb(board, starts != _OTHER_SLOT)
+        # Who has asked for this start wants the app, also where no count can be written.
+        if _FAILED_MOST < starts < _ONCE_MORE and crumb.cause != "restart":
             load("safe")
             from evse.safe import Safe as App
         else:
@@ -58,8 +63,11 @@ def main(load):
             sys.print_exception(problem)
             if crumb:
                 crumb.fail(problem)
-            with open(board.data_dir() + "/crash.txt", "w") as file:
-                sys.print_exception(problem, file)
+            try:
+                with open(board.data_dir() + "/crash.txt", "w") as file:
+                    sys.print_exception(problem, file)
+            except OSError:
+                pass  # flash does not take it
             if app:
                 app.save()
             else:

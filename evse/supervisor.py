@@ -37,7 +37,7 @@ TASKS = (
     ("HomeWizard", 5000, RESTART),
     ("MQTT", 10000, RESTART),
     ("Modbus TCP", 5000, RESTART),
-    ("log", 10000, RESTART),
+    ("log", 30000, RESTART),  # a password may wait for that of another, each is slow on purpose
 )
 
 _LOOK_MS = const(100)  # between two looks at control
@@ -71,6 +71,7 @@ class Watched:
     def begin(self, uptime_s):
         """Start it if it is wanted; raises what keeps it from that."""
         self._run = self._service()
+        self.problem = None
         if self._run:
             self.silent = 0
             self.at_s = uptime_s

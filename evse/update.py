@@ -278,7 +278,6 @@ class Update:
         if blocks * _BLOCK > facts[0] * facts[3]:
             raise OSError(_NO_ROOM)
 
-
     @staticmethod
     async def _check_memory(listed, loaded, free):
         """Judge before the first file whether what it changes will find memory."""

@@ -46,7 +46,7 @@ async def report():
     sys.exit(0)
 asyncio.create_task(report())
 from evse import start
-start.main(lambda: None)
+start.main(lambda when: None)
 """
 
 

@@ -189,3 +189,15 @@ def test_whatever_is_not_a_crumb_is_forgotten():
         assert (one.cause, one.before, one.count, one.text()) == ("hard", None, 1, "")
         assert events(one) == []
     assert Crumb(Board("hard", good)).before
+
+
+def test_failures_in_a_row_are_told_from_a_start_now_and_then():
+    board = Board()
+    one = Crumb(board)
+    for lasted_s, cause, failures in ((50, "watchdog", 1), (599, "brownout", 2), (0, "panic", 3),
+                                      (600, "watchdog", 0), (50, "watchdog", 1), (50, "power", 0)):
+        one.journal.uptime_s = lasted_s
+        one.note(Core(), 0)
+        board.cause = cause
+        one = Crumb(board)
+        assert one.failures() == failures, (lasted_s, cause)

@@ -141,6 +141,28 @@ def counted(board):
         return file.read()
 
 
+def test_when_it_has_lasted_a_minute_power_that_comes_again_leads_to_the_app():
+    board = Board()
+    slots.count(board.directory, 6)
+    one = Safe(board, Crumb(board), 6)
+    one.journal.uptime_s = 58
+
+    async def life():
+        task = asyncio.create_task(one.run())
+        while one.journal.uptime_s < 61:
+            seen.append((one.journal.uptime_s, counted(board)))
+            await asyncio.sleep_ms(1)
+        task.cancel()
+
+    seen = []
+    pause, asyncio.sleep_ms = asyncio.sleep_ms, lambda ms: pause(1)
+    try:
+        asyncio.run(life())
+    finally:
+        asyncio.sleep_ms = pause
+    assert (59, "6") in seen and (60, "4") in seen, seen
+
+
 def test_after_ten_minutes_it_tries_the_app_once_more():
     board = Board()
     one = ended(board, 590)
