@@ -319,7 +319,7 @@ class Settings:
         stored = {}
         for setting in TABLE:
             value = self._values[setting[KEY]]
-            if value != setting[DEFAULT]:
+            if value != setting[DEFAULT] or setting[KEY] == "wifi":  # without it, it once was on
                 stored[setting[KEY]] = value
         document = {"version": VERSION, "settings": stored}
         document.update(self.states)

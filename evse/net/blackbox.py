@@ -183,12 +183,16 @@ def _journal(status):
 def _crash(status):
     """What the last one that was caught has left."""
     try:
-        with open(status.directory + "/crash.txt") as file:
+        with open(status.directory + "/crash.txt", "rb") as file:
             while True:
                 line = file.readline(_LINE_MAX)
                 if not line:
                     break
-                yield _veiled(status, line)
+                try:
+                    line = _veiled(status, line.decode())
+                except UnicodeError:
+                    line = "?\n"  # damaged, or cut within a letter
+                yield line
                 yield ""
     except OSError:
         yield "none\n"

@@ -133,8 +133,10 @@ class Telnet:
     def note(self):
         """Put into the ring what the journal has noted since the last time."""
         for number, at, text, a, b in self._status.events(self._next):
-            self.ring.write(("%d:%02d:%02d %s %d %d\r\n" % (
-                at // 3600, at // 60 % 60, at % 60, text, a, b)).encode())
+            sign = "-" if at < 0 else ""  # in the run before
+            at = abs(at)
+            self.ring.write(("%s%d:%02d:%02d %s %d %d\r\n" % (
+                sign, at // 3600, at // 60 % 60, at % 60, text, a, b)).encode())
             self._next = number + 1
 
     async def _turn(self):

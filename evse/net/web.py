@@ -76,13 +76,14 @@ class _Connection:
         return self.lasting
 
     def reap(self, now):
-        """Cancel the task when its time is up."""
+        """Cancel the task when its time is up; it knows from ``expired`` why, and says so."""
         if not self.expired and ticks.due(now, self._deadline):
-            self.cut()
+            self.expired = True
+            self._task.cancel()
 
     def cut(self):
-        """Cancel the task; it knows from ``expired`` that this was meant."""
-        self.expired = True
+        """Cancel the task without a word: nobody will reap it."""
+        self.expired = False
         self._task.cancel()
 
     def source(self):

@@ -55,7 +55,7 @@ class Wifi:
         self._command = command
         self._settings = settings
         self._record = record
-        self._on = self.trying = self.scanning = self._lost = self._look = False
+        self._on = self.trying = self.scanning = self._look = False
         self._asked = self._again = self._own = self._renew = False
         self._state = self.rssi = self.joins = self.losses = self.away_s = 0
         self.bssid = self.failed = ""
@@ -98,6 +98,7 @@ class Wifi:
         if self._again and not self.scanning:
             self._again = False
             self._on = get("wifi_ssid") != ""
+            self.away_s = 0
             self._start(now)
         self._take_link(now)
         self._take_networks(now)
@@ -108,13 +109,12 @@ class Wifi:
         on = mode != "Disabled" and get("wifi_ssid") != ""
         if on != self._on:
             self._on = on
-            self._lost = False
+            self.away_s = 0
             if not on or not self._own:
                 self._start(now)
         elif on and self._state != _JOINED:
-            if self._lost:
-                self.away_s += 1
-                self._renew |= self.away_s % _RENEW_S == 0
+            self.away_s += 1
+            self._renew |= self.away_s % _RENEW_S == 0
             # Trying all the time would keep the radio off the portal's channel.
             if ticks.diff(now, self._since) >= _AGAIN_MS and not self._own:
                 self._start(now)
@@ -150,7 +150,7 @@ class Wifi:
         if state == _JOINED:
             if before != _JOINED:
                 self.joins += 1
-                self._lost = False
+                self._renew = False  # the radio works
                 self._look = True
                 self._record(reasons.WIFI_JOINED, self.joins, self.away_s)
             if before != _JOINED or status.ip != address:
@@ -160,7 +160,6 @@ class Wifi:
         elif before == _JOINED:
             self._since = now
             self._leave()
-            self._lost = True
             self.losses += 1
             self.away_s = 0
             self._record(reasons.WIFI_LOST, self.losses)

@@ -155,18 +155,31 @@ def test_a_charger_that_has_little_to_tell():
         assert absent not in found, absent
 
 
-def test_the_last_crash_is_told():
+def after_crash(data):
+    """The black box of a charger whose crash.txt holds ``data``."""
     status = Whole()
     status.directory = "/tmp/blackbox-%d" % id(status)
     os.mkdir(status.directory)
-    with open(status.directory + "/crash.txt", "w") as file:
-        file.write("Traceback\n" + "x" * 700 + "\nOSError: secret.duckdns.org\n")
+    with open(status.directory + "/crash.txt", "wb") as file:
+        file.write(data)
     try:
-        found = text(status)
+        return text(status)
     finally:
         os.remove(status.directory + "/crash.txt")
         os.rmdir(status.directory)
+
+
+def test_the_last_crash_is_told():
+    found = after_crash(b"Traceback\n" + b"x" * 700 + b"\nOSError: secret.duckdns.org\n")
     assert "== last crash ==\nTraceback\n" + "x" * 700 + "\nOSError: mqtt_host\n\n== " in found
+
+
+def test_a_crash_that_is_no_text_leaves_the_rest():
+    found = after_crash(b"Traceback\n\xff\xfe\xc3\nOSError: 5\n")
+    assert "== last crash ==\nTraceback\n?\nOSError: 5\n\n== last ten minutes ==\n" in found
+    # A letter of two bytes where a line is cut.
+    found = after_crash(b"Traceback\n" + b"x" * 255 + b"\xc3\xa4\nOSError: 5\n")
+    assert "== last crash ==\nTraceback\n?\n?\nOSError: 5\n\n== last ten minutes ==\n" in found
 
 
 def test_of_the_last_ten_minutes_what_changed_is_told():

@@ -112,3 +112,12 @@ def test_the_journal_gets_a_line_for_each_event_once():
     status.last = 9
     server.note()
     assert content(server.ring)[0] == text + b"100:00:00 car 0 0\r\n"
+
+
+def test_what_the_run_before_noted_has_a_time_before_the_start():
+    status = FakeStatus()
+    status.journal = [(1, -3605, "car", 0, 0), (2, -5, "car", 0, 0), (3, 0, "car", 0, 0)]
+    server = Telnet(status, None, lambda: 0)
+    server.note()
+    assert content(server.ring)[0] == (
+        b"-1:00:05 car 0 0\r\n-0:00:05 car 0 0\r\n0:00:00 car 0 0\r\n")

@@ -375,6 +375,27 @@ def test_no_memory_for_one_connection_leaves_the_server_standing():
     assert failures
 
 
+def test_a_server_that_ends_leaves_nobody_connected():
+    """Nobody would sweep them any more."""
+    server = new_server()
+    silent = FakeStream(b"GET / HTTP/1.0\r\n", closes=False)
+    refused = FakeStream(b"junk\n", closes=False)
+
+    async def run():
+        task = asyncio.create_task(server.run("127.0.0.1", 18089))
+        tasks = [asyncio.create_task(server.accept(stream, stream))
+                 for stream in (silent, refused)]
+        await settle()
+        assert Answer(refused.written).status == 400
+        assert (silent.closed, refused.closed) == (0, 0)
+        task.cancel()
+        await settle()
+        assert (silent.closed, refused.closed) == (1, 1)
+        assert all(task.done() for task in tasks)
+
+    asyncio.run(run())
+
+
 class Stay(Reply):
     """An answer that does not end, if it may; ``open`` are those that are being written."""
 

@@ -173,6 +173,10 @@ def test_a_network_that_is_lost_is_counted_and_its_absence_too():
     assert [event[0] for event in bench.events] == [
         reasons.WIFI_JOINED, reasons.WIFI_LOST, reasons.WIFI_JOINED]
     assert bench.events[2][1:] == (2, bench.wifi.away_s)
+    bench.scanned()
+    bench.wifi.attempt()
+    bench.seconds(1)
+    assert bench.wifi.away_s == 1  # what is joined now has not been away
 
 
 def test_a_link_of_a_week_does_not_confuse_it():
@@ -493,6 +497,34 @@ def test_a_network_that_stays_away_is_reason_enough_to_renew_the_radio():
     assert bench.take().count("restart") == 1
     bench.seconds(1200)
     assert bench.take().count("restart") == 2
+
+
+def test_a_network_that_never_came_is_too():
+    bench = Bench(**HOME)
+    bench.it.state = 4
+    bench.seconds(590)
+    assert "restart" not in bench.take()
+    bench.settings.set("wifi", "Disabled")
+    bench.seconds(20)
+    bench.settings.set("wifi", "Enabled")  # from here on it is away
+    bench.seconds(590)
+    assert "restart" not in bench.take()
+    bench.seconds(20)
+    assert bench.take().count("restart") == 1
+
+
+def test_a_radio_that_works_again_is_not_renewed():
+    bench = Bench(**HOME)
+    bench.joined()
+    bench.status.charging = True
+    bench.it.state = 4
+    bench.seconds(610)
+    bench.it.state = 2
+    bench.seconds(3)
+    assert bench.wifi.joins == 2
+    bench.status.charging = False
+    bench.seconds(3)
+    assert "restart" not in bench.take()
 
 
 def test_the_portal_is_not_disturbed_by_that():

@@ -301,7 +301,17 @@ def test_a_file_of_a_later_firmware_gives_what_is_known_and_the_rest_is_journall
     with open(PATH) as file:
         document = json.load(file)
     assert document["version"] == TODAY and "moon" not in document
-    assert document["settings"] == {"mains": 31, "wifi_ssid": "home"}
+    assert document["settings"] == {"mains": 31, "wifi_ssid": "home", "wifi": "Disabled"}
+
+
+def test_wifi_that_is_off_stays_off_in_an_older_firmware():
+    settings, _ = stored_as({"version": TODAY})
+    settings.set("wifi_ssid", "home")
+    settings.save()
+    with open(PATH) as file:
+        document = json.load(file)
+    before, _ = stored_as({"version": 1, "settings": document["settings"]})  # as it reads it
+    assert (before.get("wifi_ssid"), before.get("wifi")) == ("home", "Disabled")
 
 
 def test_a_network_that_is_told_later_switches_nothing_on():

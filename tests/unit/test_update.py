@@ -263,7 +263,7 @@ def test_what_does_not_fit_is_not_begun():
 
         @staticmethod
         def statvfs(_path):
-            return (4096, 4096, 368, Full.free, 0, 0, 0, 0, 0, 0)
+            return (4096, 4096, 384, Full.free, 0, 0, 0, 0, 0, 0)
 
     data, _ = bundle()
     slot = old_slot()
