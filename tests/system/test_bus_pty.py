@@ -254,7 +254,7 @@ def test_a_bad_slave_delays_nothing(bus, behave, counter):
     assert meter["ok"] and meter["misses"] == 0, meter
     assert end["samples"]["mains"][1][:3] == [163, -53, 9]
     if counter:
-        assert bad[counter] >= 4
+        assert bad[counter] >= 3  # what came before the begin may have been half of the first
         assert sum(bad[one] for one in ("timeouts", "crc", "wrong", "exceptions", "refused")) \
             == bad[counter]
         assert 0 <= bad["requests"] - bad[counter] <= 1  # one may be on its way

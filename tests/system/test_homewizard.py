@@ -84,7 +84,10 @@ class Meter:
             request = b""
             try:
                 while b"\r\n\r\n" not in request:
-                    request += connection.recv(1000)
+                    piece = connection.recv(1000)
+                    if not piece:
+                        return  # it has gone without asking
+                    request += piece
                 lines = request.decode().split("\r\n")
                 self.asked.append((lines[0], lines[1], time.monotonic()))
                 self.behave(connection)

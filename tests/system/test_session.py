@@ -19,9 +19,9 @@ def rows(one, name="sessions"):
 
 
 def written(folder):
-    """All files but the log: when they were written, and what."""
+    """What is in flash, save the log: when each file was written, and what."""
     return {path.name: (path.stat().st_mtime_ns, path.read_bytes())
-            for path in folder.iterdir() if path.name != "log.bin"}
+            for path in folder.iterdir() if path.name not in ("log.bin", "kept.bin")}
 
 
 def command(one, name, value):
