@@ -112,8 +112,11 @@ class Auth:
                           {"Retry-After": str(_CHECK_S * _WAITING_MAX)})
         self._busy += 1
         try:
-            async with self._lock:
+            await self._lock.acquire()
+            try:
                 return await work(*arguments)
+            finally:
+                self._lock.release()  # needs no memory, which the end of "async with" does
         finally:
             self._busy -= 1
 

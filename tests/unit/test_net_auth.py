@@ -468,6 +468,19 @@ def test_other_doors_ask_the_same_way():
     assert asyncio.run(check(FIRST, "192.168.1.8"))
 
 
+def test_the_next_one_is_answered_where_memory_has_ended():
+    class Short(asyncio.Lock):
+        async def __aexit__(self, *_):
+            raise MemoryError  # what it takes to begin this is not there
+
+    site = Site()
+    auth = site.server.auth()
+    auth._lock = Short()
+    assert asyncio.run(auth.check(FIRST, "192.168.1.7"))
+    assert not auth._lock.locked()
+    assert site.login(FIRST).status == 200
+
+
 def test_comparing_looks_at_every_byte():
     same = rare("net.auth").same
 
