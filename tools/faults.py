@@ -7,7 +7,6 @@ when a row fails. ``ARGS="--only Residual"`` shows the rows with that in their w
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -25,22 +24,11 @@ HEAP = "48M"
 WORKERS = 2
 TIME_LIMIT_S = 600
 _CHUNK = 8
-_UNIT = build.ROOT / "tests" / "unit"
-
-
-class Broken(Exception):
-    """The campaign could not be run; the message is the interpreter's."""
 
 
 def _on_micropython(slot, call, *paths):
-    start = firmware.beside(slot) + (
-        "sys.path.insert(3, %r); import faults_run; faults_run.%s(%s)" % (
-            str(_UNIT), call, ", ".join([repr(str(path)) for path in paths])))
-    done = subprocess.run([firmware.interpreter(), "-X", "heapsize=" + HEAP, "-c", start],
-                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=TIME_LIMIT_S, check=False)
-    if done.returncode or not paths[-1].exists():
-        raise Broken(done.stdout.strip()[-3000:])
+    firmware.run(slot, "import faults_run; faults_run.%s(%s)" % (
+        call, ", ".join([repr(str(path)) for path in paths])), HEAP, TIME_LIMIT_S)
     return json.loads(paths[-1].read_text(encoding="utf-8"))
 
 
@@ -79,7 +67,11 @@ def _measured(fault, ms):
 
 def row(faults, result):
     """Return the row of one fault, or of two together, as a dict of words and ``passed``."""
-    limits = [_time(fault["limit_ms"]) for fault in faults if fault["limit_ms"]]
+    limits = [_time(limit) for limit in result["limits"] if limit]
+    # One that stops the charge leaves nothing that could go on.
+    stopped = not all(fault["goes_on"] for fault in faults)
+    measured = ["-" if fault["goes_on"] and stopped else _measured(fault, ms)
+                for fault, ms in zip(faults, result["ms"], strict=True)]
     back = result["back_ms"]
     kept = [word for word, judged in (
         ("energy", all(fault["energy"] for fault in faults)),
@@ -89,7 +81,7 @@ def row(faults, result):
         "when": faults[0]["when"],
         "expected": " + ".join([fault["expected"] for fault in faults]),
         "limit": " + ".join(limits) or "-",
-        "measured": " + ".join(map(_measured, faults, result["ms"])),
+        "measured": " + ".join(measured),
         "kept": result["lost"] or " and ".join(kept) or "-",
         "recovered": "never" if back is None else "at once" if not back else _time(back),
         "passed": (None not in result["ms"] and back is not None and not result["lost"]
@@ -149,7 +141,7 @@ def main():
             found["faults"] = campaign(slot, lambda what: (options.only or "") in what)
         if options.part != "faults" and not options.only:
             found["services"] = [("", list(faults_services.rows(slot)))]
-    except (build.Problem, firmware.Missing, Broken) as problem:
+    except (build.Problem, firmware.Missing, firmware.Broken) as problem:
         sys.exit("faults: %s" % problem)
     rows = [one for sections in found.values() for _, some in sections for one in some]
     failed = [one for one in rows if not one["passed"]]

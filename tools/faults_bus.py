@@ -175,7 +175,11 @@ def _cut(on):
 
 
 def _circuit(amps):
-    return lambda site: site.charger.core.command("set", ("circuit", amps), "LCD")
+    """The cable of all may carry so much from now on; the judge wants it as soon as it may."""
+    def do(site):
+        site.charger.core.command("set", ("circuit", amps), "LCD")
+        site.judge.circuit_ma = 1000 * amps
+    return do
 
 
 def _among(*arguments, **keywords):

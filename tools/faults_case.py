@@ -171,10 +171,11 @@ def _values(settings):
     return {entry[0]: settings.get(entry[0]) for entry in TABLE}
 
 
-async def run(clock, faults, moment_ms=0):
+async def run(clock, faults, limits, moment_ms=0):
     """Run ``faults`` together, each a little after the one before; returns what came of it.
 
-    {"ms": until the safe reaction of each, None: never; "lost"; "back_ms"; "broken": [...]}
+    ``limits`` are the ms each may take. {"ms": until the safe reaction of each, None: never;
+    "limits"; "lost"; "back_ms"; "broken": [...]}
     """
     setup = {}
     for fault in faults:
@@ -182,7 +183,8 @@ async def run(clock, faults, moment_ms=0):
     site = Site(clock, setup, max([fault.nodes for fault in faults]))
     site.judge.over_limit_ms = max([fault.over_ms for fault in faults])
     site.moment_ms = moment_ms
-    result = {"ms": [], "lost": "", "back_ms": None, "broken": site.judge.broken}
+    result = {"ms": [], "limits": limits, "lost": "", "back_ms": None,
+              "broken": site.judge.broken}
     await site.start()
     await faults[0].before(site)
     values = _values(site.charger.core.settings)
@@ -192,8 +194,7 @@ async def run(clock, faults, moment_ms=0):
         if made:
             await site.until(lambda: _reacted(made, False), _BETWEEN_MS)
         made.append(Made(site, fault))
-    limit_ms = max([fault.limit_ms for fault in faults])
-    await site.until(lambda: _reacted(made, True), limit_ms)
+    await site.until(lambda: _reacted(made, True), max(limits))
     reacting = [one for one in made if one.fault.safe]
     for one in made:
         if not reacting:
@@ -201,7 +202,8 @@ async def run(clock, faults, moment_ms=0):
         elif one not in reacting:
             one.took = 0  # the other one may have stopped what would have gone on
     result["ms"] = [one.took for one in made]
-    if None in result["ms"] or max(result["ms"]) > limit_ms or not await _stay(site, faults):
+    late = any(ms is None or ms > limit for ms, limit in zip(result["ms"], limits))
+    if late or not await _stay(site, faults):
         return result
     for fault in reversed(faults):
         fault.mend(site)
@@ -209,7 +211,11 @@ async def run(clock, faults, moment_ms=0):
     result["back_ms"] = await site.until(
         lambda: all(fault.back(site) for fault in faults), _BACK_MS)
     if result["back_ms"] is not None:
-        result["lost"] = await _lost(site, faults, values, site.charger.starts - starts)
+        known = [fault.wh for fault in faults if fault.wh is not None]
+        resets = site.charger.starts - starts
+        result["lost"] = await lost(
+            site, max(known) + resets * _MINUTE_WH if len(known) == len(faults) else None,
+            values if all(fault.settings for fault in faults) else {})
     return result
 
 
@@ -243,8 +249,12 @@ async def _hands(site, hands):
             do(site)
 
 
-async def _lost(site, faults, values, resets):
-    """Take the power in a quiet moment and read the flash; returns what is missing from it."""
+async def lost(site, wh, values):
+    """Read the flash in a quiet moment; returns what is missing from it, in words, or "".
+
+    ``wh`` is what the energy of the sessions may be wrong by, None for anything; ``values`` are
+    what settings must have, by key.
+    """
     for charger in site.chargers:
         charger.world.unplug(at_car=True)
     await asyncio.sleep_ms(_FILED_MS)
@@ -252,14 +262,13 @@ async def _lost(site, faults, values, resets):
     folder = charger.folder
     counted = sum([session.wh for session in Sessions(folder + "/sessions.bin").records()])
     drawn = charger.world.ev_meter()[1]
-    known = [fault.wh for fault in faults if fault.wh is not None]
-    if len(known) == len(faults) and abs(counted - drawn) > max(known) + resets * _MINUTE_WH:
+    if wh is not None and abs(counted - drawn) > wh:
         return "sessions of %d Wh, %d were drawn" % (counted, drawn)
     kept = _values(Settings(Journal().record, folder + "/settings.json"))
     now = _values(charger.core.settings)
     for key in kept:
         if kept[key] != now[key]:
             return "%s was %s, and %s in the file" % (key, now[key], kept[key])
-        if now[key] != values[key] and all(fault.settings for fault in faults):
+        if now[key] != values.get(key, now[key]):
             return "%s was %s, and has become %s" % (key, values[key], now[key])
     return ""

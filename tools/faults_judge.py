@@ -14,13 +14,12 @@ _MORE_MA = 100
 class Judge:
     """Looks at ``site`` each 10 ms. ``broken`` has what did not hold, each once.
 
-    ``over_ms`` is the longest stretch the true mains was above ``limit_ma``; ``over_limit_ms`` how
-    long one may be. ``circuit_ma``: what all cars together may draw of a phase, None for anything.
+    ``over_limit_ms``: how long the true mains may be above ``limit_ma``. ``circuit_ma``: what all
+    cars together may draw of a phase, None for anything.
     """
 
     def __init__(self, site, limit_ma):
         self.broken = []
-        self.over_ms = 0
         self.over_limit_ms = 8000
         self.limit_ma = limit_ma
         self.circuit_ma = None
@@ -42,7 +41,6 @@ class Judge:
         mains = max([site.ground.mains_ma(phase) for phase in range(3)])
         drawn = any(charger.world.car.draw_ma for charger in site.chargers)
         self._over = self._over + _STEP_MS if mains > self.limit_ma + _MORE_MA and drawn else 0
-        self.over_ms = max(self.over_ms, self._over)
         if self._over > self.over_limit_ms:
             self._break("mains exceeded for more than %d s" % (self.over_limit_ms // 1000))
         if self.circuit_ma:

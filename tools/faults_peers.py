@@ -16,7 +16,17 @@ from helpers_core import NOON_S
 HOST = "127.0.0.1"
 _EPOCH_S = 2_208_988_800
 _POLL_MS = 10
-_STATUS = b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n"
+_JSON = "application/json"
+# What is asked of the page: method, path, kind and text of the body, status of the answer.
+PAGES = {
+    "status": ("GET", "status", "", "", 200),
+    "login": ("POST", "login", _JSON, '{"password":"%s"}', 200),
+    "settings": ("PATCH", "settings", _JSON, '{"backlight_max":%d}', 200),
+    "events": ("GET", "events", "", "", 200),
+    "upload": ("POST", "update", "application/octet-stream",
+               "microevse-update 1 100 256\n" + 100 * "not a bundle", 422)}
+_REQUEST = ("%s /api/v1/%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\n"
+            "Content-Length: %d\r\n\r\n%s")
 _METER = (b'{"active_power_w":460,"active_power_l1_w":460,"active_power_l2_w":0,'
           b'"active_power_l3_w":0,"active_current_l1_a":2,"active_current_l2_a":0,'
           b'"active_current_l3_a":0,"total_power_import_kwh":1,"total_power_export_kwh":0}')
@@ -37,49 +47,81 @@ class Sockets(core.IOQueue):
 
 
 class Peers:
-    """All of them, at the ports that ``ports`` has by name."""
+    """All of them, at the ports that ``ports`` has by name.
+
+    ``page`` of PAGES is what is asked of the web server, ``password`` the install password.
+    """
 
     def __init__(self, clock, ports):
         self.answers = {}
+        self.page = "status"
+        self.password = ""
         self._clock = clock
         self._ports = ports
+        self._gone = ()
+        self._server = None  # the broker's
+        self._talks = []
 
     def _worked(self, number):
         self.answers[number] = self.answers.get(number, 0) + 1
 
     async def start(self, own):
         """Begin; ``own(coroutine)`` starts a task."""
-        for name, serve in (("mqtt", self._broker), ("meter", self._meter)):
-            await asyncio.start_server(serve, HOST, self._ports[name])
+        await asyncio.start_server(self._meter, HOST, self._ports["meter"])
+        await self.find()
         own(self._datagrams("dns", self._name))
         own(self._datagrams("ntp", self._time))
         for name, work in (("http", self._page), ("modbus", self._registers),
                            ("telnet", self._reader)):
             own(self._again(name, work))
 
+    def lose(self, *names):
+        """These are gone, and those who talk to the broker are cut off if it is among them."""
+        self._gone = names
+        if "mqtt" in names:
+            self._server.close()
+            self._server = None
+            for task in self._talks:
+                task.cancel()
+
+    async def find(self):
+        """All are there again."""
+        self._gone = ()
+        if not self._server:
+            self._server = await asyncio.start_server(self._broker, HOST, self._ports["mqtt"])
+
     async def _again(self, name, work):
         """Call on a server of the charger twice a second."""
         while True:
             await asyncio.sleep_ms(500)
-            try:
-                reader, writer = await asyncio.open_connection(HOST, self._ports[name])
-            except OSError:
-                continue
-            try:
-                await asyncio.wait_for_ms(work(reader, writer), 3000)
-            except (OSError, EOFError, asyncio.TimeoutError):
-                pass
-            finally:
-                writer.close()
+            if name not in self._gone:
+                try:
+                    await asyncio.wait_for_ms(self._call(name, work), 3000)
+                except (OSError, EOFError, asyncio.TimeoutError):
+                    pass
+
+    async def _call(self, name, work):
+        reader, writer = await asyncio.open_connection(HOST, self._ports[name])
+        try:
+            await work(reader, writer)
+        finally:
+            await writer.wait_closed()
 
     # ---- who calls ----
 
     async def _page(self, reader, writer):
-        writer.write(_STATUS)
+        page = self.page
+        method, path, kind, body, status = PAGES[page]
+        if page == "login":
+            body = body % self.password
+        elif page == "settings":
+            body = body % (self._clock.ms // 1000 % 50 + 50)
+        writer.write((_REQUEST % (method, path, kind, len(body), body)).encode())
         await writer.drain()
-        if (await reader.readline()).startswith(b"HTTP/1.1 200"):
+        if (await reader.readline()).split()[1:2] == [b"%d" % status]:
             while await reader.read(512):
-                pass
+                if page == "events":  # they never end
+                    self._worked(supervisor.WEB)
             self._worked(supervisor.WEB)
 
     async def _registers(self, reader, writer):
@@ -91,13 +133,15 @@ class Peers:
     async def _reader(self, reader, writer):
         if await reader.read(16):
             self._worked(supervisor.LOG)
-        writer.write(b"wrong\r\n")
+        writer.write(self.password.encode() + b"\r\n")
         await writer.drain()
         await asyncio.sleep_ms(300)
 
     # ---- who is called ----
 
     async def _broker(self, reader, writer):
+        task = asyncio.current_task()
+        self._talks.append(task)
         try:
             while True:
                 kind = (await reader.readexactly(1))[0]
@@ -118,10 +162,13 @@ class Peers:
         except (OSError, EOFError):
             pass
         finally:
-            writer.close()
+            self._talks.remove(task)
+            await writer.wait_closed()
 
     async def _meter(self, reader, writer):
         try:
+            if "meter" in self._gone:
+                return
             while (await reader.readline()).strip():
                 pass
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (
@@ -130,7 +177,7 @@ class Peers:
         except (OSError, EOFError):
             pass
         finally:
-            writer.close()
+            await writer.wait_closed()
 
     async def _datagrams(self, name, answer):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -141,7 +188,8 @@ class Peers:
         while True:
             for _ in poller.ipoll(0):
                 data, peer = sock.recvfrom(512)
-                sock.sendto(answer(data), peer)
+                if name not in self._gone:
+                    sock.sendto(answer(data), peer)
             await asyncio.sleep_ms(_POLL_MS)
 
     @staticmethod

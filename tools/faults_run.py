@@ -32,10 +32,12 @@ def named(what):
 
 def once(faults):
     """Run faults together at a moment that follows from the name of the first."""
+    limits = faults_pairs.LIMITS_MS.get(tuple([fault.what for fault in faults]),
+                                        [fault.limit_ms for fault in faults])
     moment = 0
     for letter in faults[0].what:
         moment = mix(moment, ord(letter))
-    result = faults_time.run(lambda clock: faults_case.run(clock, faults, moment % 1000))
+    result = faults_time.run(lambda clock: faults_case.run(clock, faults, limits, moment % 1000))
     gc.collect()
     return result
 
@@ -52,9 +54,9 @@ def main(source, destination):
 def listed(destination):
     """Write [title, [fault...]] of all sections, each fault as a dict, and the pairs' names."""
     told = [[title, [{"what": fault.what, "when": fault.when, "expected": fault.expected,
-                      "limit_ms": fault.limit_ms, "never_ms": fault.never_ms,
-                      "goes_on": not fault.safe, "energy": fault.wh is not None,
-                      "settings": fault.settings} for fault in faults]]
+                      "never_ms": fault.never_ms, "goes_on": not fault.safe,
+                      "energy": fault.wh is not None, "settings": fault.settings}
+             for fault in faults]]
             for title, faults in sections()]
     with open(destination, "w") as file:
         json.dump([told, faults_pairs.PAIRS], file)

@@ -2,7 +2,8 @@
 
 The whole firmware charges a car on simulated time, its services busy with ``faults_peers``. Then,
 slice by slice of each service: an exception where it waits, memory that ends so and so many bytes
-into the slice, and a wait that never ends. The rest has to go on as if nothing were.
+into the slice, and a wait that never ends. Then the network and the broker come and go. The rest
+has to go on as if nothing were, and in the end all has to be in flash.
 """
 
 import asyncio
@@ -11,120 +12,46 @@ import json
 import sys
 from asyncio import core
 
+import faults_case
 import faults_site
 import faults_time
 from evse import supervisor
 from evse.power.readings import CIRCUIT, MAINS
 from evse.supervisor import TASKS
-from faults_board import Board
-from faults_peers import HOST, Peers, Sockets
+from faults_peers import PAGES, Peers, Sockets
 from faults_spoil import HANG, PROBE, RAISE, Order, Spoilt, Task, order
+from faults_wired import Wired, settings
 
 # Tasks of their own that the web server and the HomeWizard meters begin.
 CONNECTION, METER = len(TASKS), len(TASKS) + 1
-_NAMES = {CONNECTION: "web connection", METER: "HomeWizard meter"}
+ALL = len(TASKS) + 2  # services together
+_NAMES = {CONNECTION: "web connection", METER: "HomeWizard meter", ALL: "all of them"}
 _CHILDREN = {"'accept'": CONNECTION, "'run'": METER}
 SERVICES = (supervisor.FRONT, supervisor.WEB, CONNECTION, supervisor.TIME, supervisor.BUTTONS,
             supervisor.DISPLAY, supervisor.WIFI, supervisor.BUS, supervisor.HOMEWIZARD, METER,
             supervisor.MQTT, supervisor.MODBUS, supervisor.LOG)
+_ASKED = (supervisor.WEB, supervisor.MQTT, supervisor.MODBUS, supervisor.LOG)
 _LEAST = 32  # bytes of memory that are given at once
 _SOON_MS = 15_000  # within which a slice comes, or there are no more
-_WELL_MS = 30_000
+# Until what a service does is seen again: it is asked twice a second, others ask each 2 s or 5 s.
+_WELL_MS = 10_000
+_LOOK_MS = 1000  # more than until the supervisor looks at it again
+_PAUSES_MS = 40_000  # the broker's longest pause, and what comes then
 _SETTLED_MS = 12_000
 _SLICES = 3  # after which one that was started again is well
 _NOTHING_NEW = 12  # slices in a row that wait where others did: from then on some are left out
-_JOINED = 2  # of a radio
+_FLAPS = 30
+_FLAP_MS = 2000
+_GONE_MS = (1000, 20_000, 120_000)
+_WH = 20  # what the energy may be wrong by when the bus was started again a hundred times
 
-# ---- the board ----
-
-class _Screen:
-    def restart(self, now):
-        pass
-
-    def step(self, now):
-        return True
-
-    def send(self, page, view):
-        return None
-
-
-class _Air:
-    """A radio that joins whatever it is told to."""
-
-    def __init__(self):
-        self._joined = False
-
-    def join(self, ssid, password, fixed):
-        self._joined = bool(ssid)
-
-    def restart(self):
-        self._joined = False
-
-    def link(self):
-        return (_JOINED, HOST, -50) if self._joined else (0, "", 0)
-
-    def scan(self):
-        pass
-
-    def found(self):
-        return []
-
-    def channel(self):
-        return 1
-
-    def portal_dns(self):
-        return None
-
-    mdns = portal_dns
-
-
-class Wired(Board):
-    """A board with all that services need; ``ports`` are where its peers and servers are."""
-
-    ports = {}
-
-    def __init__(self, charger):
-        super().__init__(charger)
-        self._air = _Air()
-
-    def display(self):
-        return _Screen()
-
-    def radio(self):
-        return self._air
-
-    def buttons(self):
-        return 4 if self._clock.ms // 200 % 5 == 0 else 0  # leafs through the screens
-
-    def http_address(self):
-        return HOST, self.ports["http"]
-
-    def modbus_address(self):
-        return HOST, self.ports["modbus"]
-
-    def telnet_address(self):
-        return HOST, self.ports["telnet"]
-
-    def dns_server(self):
-        return "%s:%d" % (HOST, self.ports["dns"])
-
-
-def _settings(ports):
-    return {"wifi": "Enabled", "wifi_ssid": "home", "wifi_password": "correct horse",
-            "mqtt_host": "broker.test", "mqtt_port": ports["mqtt"], "trust_lan": "Enabled",
-            "ntp_host": "ntp.test:%d" % ports["ntp"], "modbus_tcp": "Enabled",
-            "telnet": "Enabled", "circt_met": "HomeWizrd",
-            "circt_host": "%s:%d" % (HOST, ports["meter"])}
-
-
-# ---- the campaign ----
 
 class Unwell(Exception):
     """It did not come back."""
 
 
 class Campaign:
-    """Spoils the services of a charger that charges."""
+    """Spoils the services of a charger that charges. ``row`` is the one that is being made."""
 
     def __init__(self, clock, ports):
         core._io_queue = Sockets(clock)
@@ -143,7 +70,7 @@ class Campaign:
 
         asyncio.create_task = create
         self.peers = Peers(clock, ports)
-        self.site = faults_site.Site(clock, _settings(ports))
+        self.site = faults_site.Site(clock, settings(ports))
         self.charger = self.site.charger
 
     async def start(self):
@@ -152,8 +79,8 @@ class Campaign:
         await self.site.start()
         if not await self.site.charge():
             raise Unwell("it did not charge")
+        self.peers.password = self.charger.app.status.portal_password
         await asyncio.sleep_ms(_SETTLED_MS)
-        self.charger.app.cycle.worst_ms = 0
 
     def _worked(self, number):
         """How often the service has done what it is for, as far as that is seen from outside."""
@@ -161,7 +88,10 @@ class Campaign:
                   METER: CIRCUIT}.get(number)
         if source is not None:
             return self.charger.core.readings.count[source]
-        return self.peers.answers.get(number)
+        number = supervisor.WEB if number == CONNECTION else number
+        if number == supervisor.TIME or number in _ASKED:
+            return self.peers.answers.get(number, 0)
+        return None
 
     def _asked(self, number):
         """The time is asked for seldom, but at once of another server."""
@@ -189,13 +119,13 @@ class Campaign:
         worked = self._worked(number)
         starts = restarts + 1 if task and (Order.problem or how == HANG) else 0
         if await self.site.until(lambda: self._well(number, task, starts, worked),
-                                 _WELL_MS) is None:
-            raise Unwell("%s, slice %d: not well after it" % (_name(number), step))
+                                 _limit_ms(number, how)) is None:
+            raise Unwell("slice %d: not well after it" % step)
         took = self._clock.ms - began
         self._place()
         if task:
             task.fails = 0  # the next one finds it in good health
-        del self.charger.flash.ops[:], self.charger.changes[:]  # they would fill the memory
+        del self.charger.changes[:]  # they would fill the memory
         return took
 
     async def _anew(self, task):
@@ -214,12 +144,12 @@ class Campaign:
         return self._worked(number) is None or self._worked(number) != worked
 
     def _place(self):
-        """Keep where in the code the service ended."""
+        """Keep where the service ended: the firmware's functions, which have no line numbers."""
         if Order.problem:
             text = io.StringIO()
             sys.print_exception(Order.problem, text)
-            lines = [line for line in text.getvalue().split("\n") if "File" in line]
-            Order.place = lines[-1].strip() if lines else "?"
+            Order.place = "".join([line for line in text.getvalue().split("\n")
+                                   if "evse/" in line]) or "?"
 
     def broken(self):
         """What did not hold meanwhile."""
@@ -233,7 +163,7 @@ class Campaign:
 
     async def exceptions(self, number, most):
         """An exception in each slice up to ``most``; (row, slices that waited elsewhere)."""
-        row = _row("exception", number)
+        row = self._row("exception", number)
         places = {}
         step = 0 if number in Task.all else 1
         old = 0
@@ -253,7 +183,7 @@ class Campaign:
 
     async def memory(self, number, steps, most):
         """Memory that ends anywhere in these slices, at up to ``most`` places in each."""
-        row = _row("memory", number)
+        row = self._row("memory", number)
         for step in steps:
             if self.broken() or await self.spoil(number, step, PROBE) is None:
                 continue
@@ -268,7 +198,7 @@ class Campaign:
 
     async def hangs(self, number, steps):
         """It waits for ever, in each of these slices."""
-        row = _row("hang", number)
+        row = self._row("hang", number, HANG)
         for step in steps:
             took = await self.spoil(number, step, HANG)
             if took is not None:
@@ -277,38 +207,110 @@ class Campaign:
                 row["ms"] = max(row["ms"], took)
         return self._judged(row)
 
+    async def flaps(self):
+        """The network is lost and found again and again, with all who are on it."""
+        row = self._row("flaps", supervisor.WIFI)
+        restarts = self._restarts()
+        air = self.charger.board.air
+        for _ in range(_FLAPS):
+            air.away = True
+            self.peers.lose("http", "modbus", "telnet", "dns", "ntp", "mqtt", "meter")
+            await asyncio.sleep_ms(_FLAP_MS)
+            air.away = False
+            await self.peers.find()
+            await asyncio.sleep_ms(_FLAP_MS)
+            row["tries"] += 1
+        return await self._found(row, restarts)
+
+    async def broker(self):
+        """The broker dies, for longer each time."""
+        row = self._row("broker", supervisor.MQTT)
+        restarts = self._restarts()
+        for gone_ms in _GONE_MS:
+            self.peers.lose("mqtt")
+            await asyncio.sleep_ms(gone_ms)
+            await self.peers.find()
+            row["tries"] += 1
+            await self._found(row, restarts)
+        return row
+
+    def _restarts(self):
+        return sum([row[1] for row in self.charger.app.supervisor.rows()])
+
+    async def _found(self, row, restarts):
+        """Wait until all who are on the network are answered again, and judge."""
+        row["limit_ms"] = _PAUSES_MS
+        before = dict(self.peers.answers)
+        took = await self.site.until(
+            lambda: self.charger.app.status.network.state == "joined" and all(
+                self.peers.answers.get(number, 0) > before.get(number, 0) for number in _ASKED),
+            _PAUSES_MS)
+        if took is None:
+            raise Unwell("not all were answered again")
+        row["ms"] = max(row["ms"], took)
+        self._judged(row)
+        if self._restarts() > restarts:
+            row["broken"].append("a task was restarted")
+        return row
+
+    async def kept(self):
+        """The car leaves: all of it has to be in flash."""
+        row = self._row("kept", ALL)
+        row["tries"] = 1
+        row["limit_ms"] = 0
+        self._judged(row)
+        lost = await faults_case.lost(self.site, _WH, {})
+        row["broken"] += [lost] if lost else self.site.judge.broken
+        return row
+
+    def _row(self, kind, number, how=RAISE):
+        name = _name(number)
+        if number == CONNECTION:
+            name += " (%s)" % self.peers.page
+        self.row = {"kind": kind, "service": name, "tries": 0, "places": 0, "ms": 0,
+                    "limit_ms": _limit_ms(number, how)}
+        return self.row
+
     def _judged(self, row):
         row["broken"] = self.broken()
-        row["control_ms"] = self.charger.app.cycle.worst_ms if self.charger.app else -1
         return row
+
+    async def all(self, number, work, say):
+        """All that is done to one service; ``say`` gets the rows."""
+        row, steps = await self.exceptions(number, work["slices"])
+        say(row)
+        steps = steps[: work["steps"]] or [1]
+        if number in _NAMES:  # each wait of theirs has its own limit
+            say(await self.memory(number, steps, work["cuts"]))
+        else:
+            say(await self.memory(number, [0] + steps, work["cuts"]))
+            say(await self.hangs(number, (steps[0], steps[-1])[: work["hangs"]]))
 
 
 def _name(number):
     return _NAMES.get(number) or TASKS[number][0]
 
 
-def _row(kind, number):
-    return {"kind": kind, "service": _name(number), "tries": 0, "places": 0, "ms": 0}
+def _limit_ms(number, how):
+    """Until a service has to be well again after ``how``: its pauses are not waited for."""
+    return _WELL_MS + (TASKS[number][1] + _LOOK_MS if how == HANG else 0)
 
 
 async def _whole(clock, work, say):
     campaign = Campaign(clock, work["ports"])
     await campaign.start()
-    for number in SERVICES:
-        if work["only"] and _name(number) not in work["only"]:
-            continue
-        try:
-            row, steps = await campaign.exceptions(number, work["slices"])
-            say(row)
-            steps = steps[: work["steps"]] or [1]
-            if number in _NAMES:  # each wait of theirs has its own limit
-                say(await campaign.memory(number, steps, work["cuts"]))
-            else:
-                say(await campaign.memory(number, [0] + steps, work["cuts"]))
-                say(await campaign.hangs(number, (steps[0], steps[-1])[: work["hangs"]]))
-        except Unwell as problem:
-            say(dict(_row("", number), broken=[str(problem)], control_ms=-1))
-            return
+    try:
+        for number in SERVICES:
+            if work["only"] and _name(number) not in work["only"]:
+                continue
+            for page in sorted(PAGES) if number == CONNECTION else ("status",):
+                campaign.peers.page = page
+                await campaign.all(number, work, say)
+        say(await campaign.flaps())
+        say(await campaign.broker())
+        say(await campaign.kept())
+    except Unwell as problem:
+        say(dict(campaign.row, broken=[str(problem)]))
 
 
 def main(source, destination):

@@ -349,4 +349,3 @@ class Site:
         charger.world.advance(self.clock.ms)
         charger.world.plug()
         return await self.until(charger.draws, 60_000) is not None
-

@@ -4,7 +4,7 @@ import json
 
 import faults_run
 from evse.charging import faults
-from faults_case import Fault, opens, told
+from faults_case import Fault, opens, silent, told
 from twin import hands
 
 
@@ -52,6 +52,9 @@ WRONG = (
     ("reacts", Fault("goes on under a short", "", _short, _mend)),
     ("none", Fault("no reaction", "", lambda site: None, None, opens, 2000)),
     ("late", Fault("a reaction in 10 ms", "", _short, _mend, opens, 10)),
+    ("later", Fault("a silent meter", "", lambda site: setattr(site.mains, "on", False),
+                    lambda site: setattr(site.mains, "on", True), silent, 13_000),
+     Fault("a reaction in 10 ms beside it", "", _short, _mend, opens, 10)),
     ("ends", Fault("a trip that clears itself", "", _short, _mend, told(faults.PILOT), 2000,
                    lasts_ms=30_000)),
     ("closed", Fault("deaf contactors", "", _stays_closed, _hears_again, told(faults.PILOT),
@@ -65,7 +68,6 @@ WRONG = (
 
 def main(destination):
     """Write {key: result} of all."""
-    results = {key: faults_run.once([fault]) for key, fault in WRONG}
+    results = {one[0]: faults_run.once(list(one[1:])) for one in WRONG}
     with open(destination, "w") as file:
         json.dump(results, file)
-
