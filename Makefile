@@ -45,10 +45,16 @@ run: lib/.done ## firmware and simulated world; ARGS="--headless --auto ..."
 test: lint ## lint, then all tests; ARGS="-k pilot" for some
 	@$(PY) -m pytest $(if $(ARGS),$(ARGS),-n 4 --cov --cov-report=term-missing:skip-covered)
 
-test-long: lib/.done ## 5,000 random closed loops, all vectors; ARGS="FIRST_SEED HOW_MANY"
-	@TEST_LONG=1 $(PY) -m pytest tests/property/test_power_vectors.py tests/system/test_openapi.py \
+# The tools only judge then: the documents stay as they are.
+test-long: export TEST_LONG := 1
+test-long: lib/.done ## 5,000 random closed loops, all faults, cuts, days; ARGS="FIRST_SEED HOW_MANY"
+	@$(PY) -m pytest tests/property/test_power_vectors.py tests/system/test_openapi.py \
 		tests/long
 	@$(PY) tools/power_cases.py $(ARGS)
+	@$(PY) tools/fuzz.py
+	@$(PY) tools/faults.py
+	@$(PY) tools/power_cuts.py
+	@$(PY) tools/soak.py --days
 
 lint: lib/.done typings/.done ## ruff, the compiler and pyright
 	@$(VENV)/bin/ruff check .

@@ -36,6 +36,19 @@ def test_every_task_is_documented_with_what_comes_of_its_silence():
                     for name, limit_ms, action in supervisor.TASKS]
 
 
+def test_every_measured_table_is_there_and_nothing_in_it_failed():
+    marks = []
+    for path in (ROOT / "docs").glob("*.md"):
+        found = re.findall(r"<!-- (\w+) -->\n(.*?)<!-- end of \1 -->", path.read_text(), re.DOTALL)
+        assert len(found) == path.read_text().count("<!-- end of "), path.name
+        for name, text in found:
+            marks.append(name)
+            lines = [line for line in text.splitlines() if line.startswith("| ")]
+            assert len(lines) > 2, "%s has no table: %s" % (name, path.name)
+            assert not [line for line in lines if "FAIL" in line or "**missed**" in line]
+    assert {"cuts", "days", "faults", "fuzz", "services", "soak", "wear"} <= set(marks)
+
+
 def test_every_view_of_the_page_is_shown_and_pictures_are_light():
     document = (ROOT / "docs" / "page.md").read_text(encoding="utf-8")
     views = re.search(r"VIEWS = \{(.*?)\}", (ROOT / "web" / "app.js").read_text(), re.DOTALL)[1]

@@ -37,7 +37,7 @@ class Found:
         self._sessions()
         self._history()
         self._acts({"start": bench.slot, "cards": cards(bench), "own key": _own_key()})
-        self._charges()
+        charges(self.bench)
 
     def _old(self, what, since_s):
         """What was found had not been so since then."""
@@ -125,17 +125,17 @@ class Found:
         """Whether the power failed before the update that is tried was kept."""
         return self._index < max(act[1] for act in self._hour.acts if act[0] == "start")
 
-    def _charges(self):
-        """Whatever it waited for, it charges as soon as somebody wants that."""
-        bench = self.bench
-        bench.obedient = True
-        bench.command("access", "On", "LCD")
-        bench.command("set", ("rfid", "Disabled"), "LCD")
-        bench.charge()
-        bench.run(_CHARGE_MS)
-        bench.unplug()
-        if bench.status.faults & faults.STORAGE:
-            raise Lost("flash is said to fail")
+
+def charges(bench):
+    """Whatever it waited for, it charges as soon as somebody wants that; an exception if not."""
+    bench.obedient = True
+    bench.command("access", "On", "LCD")
+    bench.command("set", ("rfid", "Disabled"), "LCD")
+    bench.charge()
+    bench.run(_CHARGE_MS)
+    bench.unplug()
+    if bench.status.faults & faults.STORAGE:
+        raise Lost("flash is said to fail")
 
 
 def _own_key():
@@ -164,7 +164,7 @@ def cut(hour, code, index, half, now, again):
 
 
 def cuts(hour, code, step=1, each=1, offset=0):
-    """Yield (number of the op, its file, cuts tried, oldest age in s, what went wrong).
+    """Yield (file of the op, cuts tried, oldest age in s, what went wrong).
 
     Every ``step``-th op is cut, both ways, and every ``each``-th of these a second time.
     """
@@ -179,5 +179,5 @@ def cuts(hour, code, step=1, each=1, offset=0):
                 except Exception as problem:
                     ages = [0]
                     why = "%s: %s" % (type(problem).__name__, problem)
-                yield index, hour.board.names[index][0], len(ages), max(ages), why
+                yield hour.board.names[index][0], len(ages), max(ages), why
         put(now, *op[:3])

@@ -1,11 +1,15 @@
 """Runs on MicroPython: a part of what tools/power_cuts.py wants to know, one JSON line each.
 
-``cuts_run.py SLOT BOOT WHAT OFFSET STEP EACH``: WHAT is ``cuts``, ``files``, ``worn`` or ``wear``;
-of each it is every STEP-th that is tried, from OFFSET on.
+Of ``cuts``, ``files`` and ``worn`` it is every ``step``-th that is tried, from ``offset`` on.
 """
 
 import json
-import sys
+
+import cuts_faults
+import cuts_hour
+import cuts_judge
+import cuts_wear
+import cuts_worn
 
 MARK = "\x1eCUT "
 
@@ -25,21 +29,16 @@ def tried(function, *arguments):
 
 def cuts(code, offset, step, each):
     """Cut the power in each write and erase of an hour."""
-    import cuts_hour
-    import cuts_judge
-
     hour = cuts_hour.Hour(code)
     for number, op in enumerate(hour.board.ops):
         tell(file=hour.board.names[number][0], erase=op[2] is None, forbidden=op[3] and (
-            op[0] == "file" or op[2] is None), seconds=len(hour.minutes) * 60)
-    for _, file, count, age_s, why in cuts_judge.cuts(hour, code, step, each, offset):
+            op[0] == "file" or op[2] is None))
+    for file, count, age_s, why in cuts_judge.cuts(hour, code, step, each, offset):
         tell(file=file, cuts=count, age=age_s, why=why)
 
 
 def files(code, offset, step, _each):
     """Damage each file in each way."""
-    import cuts_faults
-
     image = cuts_faults.long_run(code)
     number = 0
     for path, holds in cuts_faults.FILES:
@@ -52,9 +51,6 @@ def files(code, offset, step, _each):
 
 def worn(code, offset, step, _each):
     """Fill the disk, and wear out each block in each way."""
-    import cuts_faults
-    import cuts_worn
-
     image = cuts_faults.long_run(code)
     if offset == 0:
         lost, said, why = tried(cuts_worn.full, code, image)
@@ -70,21 +66,12 @@ def worn(code, offset, step, _each):
 
 def wear(code, days, _step, _each):
     """Count the erases of a month."""
-    import cuts_wear
-
     blocks, sectors = cuts_wear.month(code, days)
     tell(days=days, blocks=blocks, sectors=sectors)
 
 
-def main(slot, boot, what, *numbers):
-    """Command line."""
-    tools = sys.argv[0].rsplit("/", 1)[0]
-    sys.path.insert(0, tools)
-    __import__("constants")
-    sys.path[:] = [slot, slot + "/lib", tools + "/../tests/unit", tools, ".frozen"]
+def main(boot, what, *numbers):
+    """``what`` is one of the above, ``numbers`` its offset, step and each; ``boot`` is boot.py."""
     with open(boot) as file:
         code = file.read()
-    globals()[what](code, *(int(number) for number in numbers))
-
-
-main(*sys.argv[1:])
+    globals()[what](code, *numbers)

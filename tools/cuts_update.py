@@ -1,32 +1,31 @@
 """Runs on MicroPython: a whole update of a board whose power fails, at whichever write.
 
-``cuts_update.py PLACES OLD BUNDLE KEY STEP`` fills slot a of a board with the files in the folder
-OLD and has it take the file BUNDLE, signed by the key in the file KEY, start it on trial and keep
-it. Then the same again for each write and erase, up to there, once with that done and once with
-half of it. STEP takes only each so many of them; 0 only those that begin a block of 4 KB, and the
-last, where it is decided what runs. Each time boot.py must find a whole app, twice in a row; now
-and then the update is taken once more from there. Prints what was done as JSON. PLACES are folders
-of modules, parted by colons.
+``main`` fills slot a of a board with the files in the folder ``old`` and has it take the file
+``bundle``, signed by the key in the file ``key``, start it on trial and keep it. Then the same
+again for each write and erase, up to there, once with that done and once with half of it. ``step``
+takes only each so many of them; 0 only those that begin a block of 4 KB, and the last, where it is
+decided what runs. Each time boot.py must find a whole app, twice in a row. Now and then, where the
+starts have changed, and always with 0, the firmware must charge from there as well; now and then
+the update is taken once more. Prints what was done as JSON.
 """
 
 import asyncio
 import json
 import os
-import sys
 from hashlib import sha256
 
 import vfs
 
-sys.path.extend(sys.argv[1].split(":"))
-
-import constants  # noqa: F401
-from cuts_flash import ROOT, Board, boot, fresh, mount, torn
+import cuts_faults
+from cuts_flash import ROOT, Board, boot, fresh, mount, start, torn
+from cuts_judge import charges
 from evse import slots, trust, update
+from helpers_core import NOON_S
 from helpers_flash import BLOCK, put
 
 BLOCKS = 640  # more than a board has, so that an update fits of which the image carries nothing
 PIECE = 512  # as it comes from the network
-AGAIN = 12  # so often, of all cuts, the update is taken once more
+AGAIN = 12  # so often, of all cuts, it charges, and the update is taken once more
 LAST = 60
 READ = 1024  # at a time where only the content counts
 OLD_B = {"manifest.json": b'{"board":"sim","version":"v3.9.0","files":{\n}}\n',
@@ -99,7 +98,11 @@ def take(data, key):
 
 
 class Run:
-    """An update on ``board``, from slot a to slot b, and what a cut may leave."""
+    """An update on ``board``, from slot a to slot b, and what a cut may leave.
+
+    ``charged`` counts the cuts after which it charged, ``wrong`` has what must not be, ``pairs``
+    which slots two starts found, one after the other, in the order of the cuts.
+    """
 
     def __init__(self, board, code, data, key):
         self._code = code
@@ -110,6 +113,7 @@ class Run:
         self._update(board)
         self._whole["b"] = whole(board, "b")
         self.ops = board.ops
+        self.charged = 0
         self.wrong = []
         self.pairs = []
 
@@ -140,13 +144,13 @@ class Run:
                     if half:
                         torn(copy, op)
                     tried += 1
-                    self._judge(copy, index, half, tried % apart == 0)
+                    self._judge(copy, index, half, tried % apart == 0, not step)
             if op:
                 put(state, *op[:3])
         return tried
 
-    def _judge(self, board, index, half, again):
-        image = board.image() if again else None
+    def _judge(self, board, index, half, again, charging):
+        image = board.image()
         pair = ""
         for _ in range(2):  # the power fails again before the minute of a trial is over
             slot = boot(board, self._code) or "none"
@@ -155,8 +159,19 @@ class Run:
             pair += slot
         if not self.pairs or self.pairs[-1] != pair:
             self.pairs.append(pair)
+            charging = True
+        if again or charging:
+            self._charge(cuts_faults.copy(image), index, half)
         if again:
             self._again(Board(image, BLOCKS), index, half)
+
+    def _charge(self, board, index, half):
+        """The firmware that is left charges, whichever it is."""
+        try:
+            charges(start(board, self._code, NOON_S))
+            self.charged += 1
+        except Exception as problem:
+            self.wrong.append((index, half, "%s: %s" % (type(problem).__name__, problem)))
 
     def _again(self, board, index, half):
         """Whatever is left in the slot, another update goes into it."""
@@ -166,11 +181,11 @@ class Run:
                 self.wrong.append((index, half, "again"))
 
 
-def main(old, bundle, key, step):
-    """Command line."""
+def main(old, bundle, key, step, boot_py):
+    """Do what is told above; ``boot_py`` is where boot.py lies."""
     with open(bundle, "rb") as file:
         data = file.read()
-    with open("boot.py") as file:
+    with open(boot_py) as file:
         code = file.read()
     board = fresh([("/slot", b"a"), ("/data/settings.json", b"{}")], BLOCKS)
     mount(board)
@@ -186,10 +201,8 @@ def main(old, bundle, key, step):
                 file.write(content)
     board.reset()
     run = Run(board, code, data, trust.key(key))
-    tried = run.cut(int(step))
+    tried = run.cut(step)
     erases = sum(op[2] is None for op in run.ops)
     print(json.dumps({"bytes": len(data), "writes": len(run.ops) - erases, "erases": erases,
-                      "cuts": tried, "pairs": run.pairs, "wrong": run.wrong[:9]}))
-
-
-main(*sys.argv[2:])
+                      "cuts": tried, "charged": run.charged, "pairs": run.pairs,
+                      "wrong": run.wrong[:9]}))

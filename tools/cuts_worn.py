@@ -85,6 +85,8 @@ def worn(code, image, place, erases, wears):
     board.fails = fails
     bench = start(board, code, bench.clock_s)
     said = live(bench, 51)
+    if said and wears is not _raises:
+        raise Wrong("it says that flash fails, which took everything")
     # Another object: files that could not be closed are, whenever memory is collected.
     board = copy(board.image())
     board.fails = fails

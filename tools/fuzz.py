@@ -44,25 +44,17 @@ def on_micropython(slot, name, first=0, count=0, seconds=0):
             "seconds": seconds}
     script = ROOT / "tools" / "fuzz_run.py"
     with tempfile.TemporaryDirectory() as folder:
-        start = firmware.beside(slot) + (
-            "sys.path.append(%r); sys.argv[:] = %r; exec(open(%r).read())" % (
-                str(ROOT / "tests" / "unit"), ["", folder, json.dumps(told)], str(script)))
-        command = [firmware.interpreter(), "-X", "heapsize=" + _HEAP, "-c", start]
+        code = "sys.argv[:] = %r; exec(open(%r).read())" % (
+            ["", folder, json.dumps(told)], str(script))
         try:
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  timeout=seconds + _SLACK_S, check=False)
-            said, problem = done.stdout, "ended with %d" % done.returncode
-        except subprocess.TimeoutExpired as late:
-            said, problem = late.stdout or b"", "did not end, after so many cases"
-    lines = said.decode(errors="replace").splitlines() or [""]
-    if lines[-1].startswith("{"):
-        found = json.loads(lines[-1])
-        if found["grown"] > _HEAP_GROWS and not found["finds"]:  # these take memory
-            found["finds"]["memory"] = {"data": "", "text": "the heap grew by %d bytes"
-                                        % found["grown"]}
-        return found
-    return {"tries": 0, "finds": {"end": {
-        "data": "", "text": "it %s:\n%s" % (problem, "\n".join(lines)[-_TAIL:])}}}
+            said = firmware.run(slot, code, _HEAP, seconds + _SLACK_S)
+        except firmware.Broken as problem:
+            return {"tries": 0, "finds": {"end": {"data": "", "text": str(problem)}}}
+    found = json.loads(said.splitlines()[-1])
+    if found["grown"] > _HEAP_GROWS and not found["finds"]:  # these take memory
+        found["finds"]["memory"] = {"data": "", "text": "the heap grew by %d bytes"
+                                    % found["grown"]}
+    return found
 
 
 def guided(python, name, first, seconds):

@@ -14,7 +14,7 @@ import time
 from fuzz_mutate import mutate
 from fuzz_targets import load
 
-_CHUNK = 100  # cases between two looks at the heap
+_CHUNK = 50  # cases between two looks at the heap
 _KINDS_MOST = 10
 
 

@@ -293,7 +293,6 @@ class Fetch:
         must(wire.sent.count(b"\n") == 4 and wire.sent.endswith(b"\r\n\r\n"), "another question")
 
 
-
 class HomeWizard:
     """What a meter on the network answers."""
 

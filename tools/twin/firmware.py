@@ -12,11 +12,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "sim"
+_UNIT = ROOT / "tests" / "unit"
 _PORTS = (20000, 32000)
+_TAIL = 3000  # of what a script said that is worth showing
 
 
 class Missing(Exception):
     """Something the twin needs is not there; the message says what to do."""
+
+
+class Broken(Exception):
+    """A script on MicroPython failed, or did not end; the message has the end of what it said."""
 
 
 def interpreter():
@@ -94,6 +100,25 @@ def beside(folder):
     """How a script begins that runs beside the firmware in ``folder``, with tools/ at hand."""
     return ("import sys; sys.path[:] = [%r, %r, %r, '.frozen']; import constants; "
             % (str(folder), str(folder / "lib"), str(ROOT / "tools")))
+
+
+def run(folder, code, heap, seconds):
+    """Run ``code`` beside the firmware in ``folder``, with tools/ and tests/unit at hand.
+
+    Returns the text it printed; Broken when it fails, or has not ended after so many seconds.
+    """
+    start = beside(folder) + "sys.path.insert(3, %r); %s" % (str(_UNIT), code)
+    try:
+        done = subprocess.run([interpreter(), "-X", "heapsize=" + heap, "-c", start],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds,
+                              check=False)
+        said, problem = done.stdout, done.returncode and "ended with %d" % done.returncode
+    except subprocess.TimeoutExpired as late:
+        said, problem = late.stdout or b"", "did not end within %g s" % seconds
+    text = said.decode(errors="replace")
+    if problem:
+        raise Broken("MicroPython %s:\n%s" % (problem, text.strip()[-_TAIL:]))
+    return text
 
 
 def give_past(folder, data, days, now):
