@@ -63,6 +63,7 @@ class Kept(Station):
         self.storage = None
         self.starts = 0
         self.told = scenario["clock"]
+        self.wraps = self._tick_before = 0
         super().__init__(scenario, *arguments)
 
     def _stored(self, journal, before):
@@ -85,7 +86,11 @@ class Kept(Station):
         """One control cycle at ``now``, and what the app does twice a second."""
         before = self._second
         super().land(now)
-        if self.core and self._second != before:
+        if not self.core:
+            return
+        self.wraps += self.core.now < self._tick_before
+        self._tick_before = self.core.now
+        if self._second != before:
             if not self._second % _COLLECT_MS:
                 gc.collect()
             self.storage.second(self.core)
@@ -175,11 +180,8 @@ def _look(loop):
     return {
         "live": live, "starts": station.starts, "files": _files(),
         "forbidden": station.flash.forbidden, "erases": station.flash.erases,
-        "kwh": result[1][0]["kwh"], "charges": result[1][0]["starts"],
-        "violations": result[1][0].get("violations", {}),
-        "over_ms": loop.over.longest,
-        "number": core.session_number, "faults": core.charger.faults,
-        "events": core.journal.count, "tick": core.now, "clock": core.clock_s,
+        "kwh": result[1][0]["kwh"], "violations": result[1][0].get("violations", {}),
+        "over_ms": loop.over.longest, "faults": core.charger.faults, "wraps": station.wraps,
         "local": core.load_zone().text(core.clock_s)}
 
 
@@ -204,7 +206,6 @@ def _kept(loop):
     history = History(ROOT)
     quarters = [quarter_row(buf, at) for buf, at in history.quarters.records()
                 if whole(buf, at, QUARTER_FILED)]
-    return {"quarters": len(quarters), "minutes": sum([row[-1] for row in quarters]),
-            "history_wh": sum([row[3] for row in quarters]) // 4,
+    return {"quarters": len(quarters), "history_wh": sum([row[3] for row in quarters]) // 4,
             "sessions": [(it.number, it.wh, bool(it.interrupted), it.start)
                          for it in Sessions(ROOT + "/sessions.bin").records()]}

@@ -49,7 +49,8 @@ FAULTS = {
                      faults.TEMP_HIGH, True),
     "converter rejects samples": Fault(("adc", {"reject_pct": 20}), ("adc", {})),
     "car leaves": Fault(("unplug", {}), ("plug", {}), 0, True),
-    "house takes all": Fault(("load", {"amps": [80, 80, 80]}), ("load", {"amps": [2, 1, 1]}),
+    # Of the twin's 63 A too little is left for a car: above that is only what cars take.
+    "house takes all": Fault(("load", {"amps": [60, 60, 60]}), ("load", {"amps": [2, 1, 1]}),
                              0, True),
 }
 
@@ -67,7 +68,7 @@ class Watch:
     ``pauses`` says why it did not, once for each time that was seen without an excuse; ``again``
     is the most seconds it took after each kind of fault until it charged, ``stops`` how many
     faults were made that may stop it, ``strange`` names the faults the charger showed for
-    which nothing had been made since ``forgive``.
+    which nothing had been made since ``forgive``; ``stalls`` counts those for a late control.
     """
 
     def __init__(self, clock=time.monotonic):
@@ -75,7 +76,7 @@ class Watch:
         self.pauses = []
         self.again = {}
         self.made = {}
-        self.stops = 0
+        self.stops = self.stalls = 0
         self.strange = []
         self._excuse = ""
         self._mended = None
@@ -116,7 +117,9 @@ class Watch:
 
     def fault(self, bits):
         """The charger has shown these."""
-        if bits & ~self._sets:
+        if bits == faults.STALL:
+            self.stalls += 1
+        elif bits & ~self._sets:
             self.strange.append(next((name for bit, _, name, *_ in faults.FAULTS if bit & bits),
                                      "%#x" % bits))
 

@@ -31,16 +31,18 @@ class Twin:
 
     ``settings`` are the Master's, whom all is about. ``reports`` are what its firmware says of its
     memory and tasks (see soak_firmware), ``log`` is all else both say, ``place`` where it can be
-    reached. ``first`` is True when they are served before all else this machine does.
+    reached. ``first`` True asks for, and then says, that they are served before all else this
+    machine does.
     """
 
-    def __init__(self, slot, heap, settings, environment):
+    def __init__(self, slot, heap, settings, environment, first):
         self.reports = []
         self.log = []
         self._slot = slot
         self._heap = heap
         self._settings = settings
         self._environment = environment
+        self.first = first
         self._stack = contextlib.AsyncExitStack()
         self._process = self._pages = None
         self._ready = asyncio.Event()
@@ -72,7 +74,7 @@ class Twin:
                  "MICROEVSE_TELNET": "127.0.0.1:%d" % telnet},
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
         self._stack.push_async_callback(self._end)
-        self.first = _served_first(self._process.pid)
+        self.first = self.first and _served_first(self._process.pid)
         reading = asyncio.ensure_future(self._read())
         self._stack.callback(reading.cancel)
         with contextlib.suppress(asyncio.TimeoutError):

@@ -48,7 +48,8 @@ def judged():
     one.recovered = [{"page": 0.1, "WiFi": 1, "MQTT": 20}]
     one.rounds = [(500, 5)] * 3
     one.cycle = {"worst_ms": 30}
-    one.state = {"contactors": {"closings": 1, "c1": True}}
+    one.state = {"contactors": {"closings": 1, "c1": True},
+                 "site": {"record": {"mains": {"longest_s": 8}}}}
     one.closings = 1
     one.reports = [CALM]
     one.first = True
@@ -68,6 +69,8 @@ def test_what_is_as_before_passes(judged):
     "late control periods, calm": lambda one: one.calms[1].update(late=200),
     "late control periods, by the attacks": lambda one: one.rounds.append((1000, 200)),
     "longest control period": lambda one: one.cycle.update(worst_ms=501),
+    "longest time above the limit of the mains":
+        lambda one: one.state["site"]["record"]["mains"].update(longest_s=13),
     "times seen not charging": lambda one: one.watch.looked(False, "paused"),
     "charging again after: too hot": lambda one: one.watch.again.update({"too hot": 61}),
     "closings of the contactor": lambda one: one.state["contactors"].update(closings=2),
@@ -96,6 +99,17 @@ def test_what_is_not_as_before_is_found(judged, name, change):
 def test_where_the_machine_takes_the_processor_away_delays_are_not_judged(judged):
     judged.calms[1].update(late=200)
     judged.cycle.update(worst_ms=501)
+    judged.first = False
+    assert missed(judged) == []
+
+
+def test_nor_is_what_its_guard_does_then(judged):
+    judged.watch.fault(soak_faults.faults.STALL)
+    judged.watch.looked(False, "paused")
+    judged.watch.fault(soak_faults.faults.LESS_6A)
+    judged.state["contactors"].update(closings=2, c1=False)
+    assert missed(judged) == ["times seen not charging", "closings of the contactor",
+                              "contactor open at the end", "faults shown without a cause"]
     judged.first = False
     assert missed(judged) == []
 
@@ -145,6 +159,11 @@ def test_only_the_faults_that_were_made_may_be_shown(watch):
     watch.forgive()
     watch.fault(soak_faults.FAULTS["pilot shorted"].sets)
     assert watch.strange == ["Pilot Fault"]
+
+
+def test_a_stall_is_judged_by_how_long_it_was(watch):
+    watch.fault(soak_faults.faults.STALL)
+    assert (watch.strange, watch.stalls) == ([], 1)
 
 
 def test_each_fault_comes_once_before_any_comes_again():
