@@ -206,6 +206,8 @@ def _kept(loop):
     history = History(ROOT)
     quarters = [quarter_row(buf, at) for buf, at in history.quarters.records()
                 if whole(buf, at, QUARTER_FILED)]
-    return {"quarters": len(quarters), "history_wh": sum([row[3] * row[11] for row in quarters]) // 60,
+    # A quarter says the mean power of so many minutes as it has.
+    return {"quarters": len(quarters),
+            "history_wh": sum([row[3] * row[11] for row in quarters]) // 60,
             "sessions": [(it.number, it.wh, bool(it.interrupted), it.start)
                          for it in Sessions(ROOT + "/sessions.bin").records()]}
