@@ -44,7 +44,6 @@ SCENARIO = {
     "settings": {"mode": "Smart", "mains": MAINS_A, "max": 16, "power_return_s": 5},
     "evses": [{"car": {"plugged": []}}],
     "mains_meter": {"period_s": 5},
-    "ev_meter": {"period_s": 5},  # without one energy is an estimate
 }
 # What is done, what undoes it, and how long it lasts, in minutes.
 FAULTS = (
