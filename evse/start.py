@@ -26,6 +26,15 @@ def _starts(root):
         return 0
 
 
+def begun(board):
+    """Return (starts in a row that did not last, with this one; Crumb; is it the safe mode)."""
+    starts = _starts(board.root())
+    # What was kept may be what ends every start.
+    crumb = Crumb(board, starts != _OTHER_SLOT)
+    # Who has asked for this start wants the app, also where no count can be written.
+    return starts, crumb, _FAILED_MOST < starts < _ONCE_MORE and crumb.cause != "restart"
+
+
 def main(load):
     """Run the app on this build's board; leave the outputs safe whatever happens.
 
@@ -38,11 +47,8 @@ def main(load):
     try:
         board.safe()
         board.watchdog(_BEGIN_WATCHDOG_MS)
-        starts = _starts(board.root())
-        # What was kept may be what ends every start.
-        crumb = Crumb(board, starts != _OTHER_SLOT)
-        # Who has asked for this start wants the app, also where no count can be written.
-        if _FAILED_MOST < starts < _ONCE_MORE and crumb.cause != "restart":
+        starts, crumb, is_safe = begun(board)
+        if is_safe:
             load("safe")
             from evse.safe import Safe as App
         else:

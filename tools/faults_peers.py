@@ -12,6 +12,7 @@ from asyncio import core
 
 from evse import supervisor
 from helpers_core import NOON_S
+from mqtt_packets import read_packet
 
 HOST = "127.0.0.1"
 _EPOCH_S = 2_208_988_800
@@ -144,15 +145,7 @@ class Peers:
         self._talks.append(task)
         try:
             while True:
-                kind = (await reader.readexactly(1))[0]
-                size = shift = 0
-                while True:
-                    byte = (await reader.readexactly(1))[0]
-                    size |= (byte & 127) << shift
-                    shift += 7
-                    if byte < 128:
-                        break
-                body = await reader.readexactly(size)
+                kind, body = await read_packet(reader)
                 self._worked(supervisor.MQTT)
                 answer = {0x10: b"\x20\2\0\0", 0x82: b"\x90\3" + body[:2] + b"\0",
                           0xC0: b"\xd0\0"}.get(kind)

@@ -9,10 +9,9 @@ import struct
 
 import vfs
 
-from evse import ticks
+from evse import start, ticks
 from evse.app import App
 from evse.bus.rtu import crc16
-from evse.crumb import Crumb
 from evse.safe import Safe
 from faults_board import TICK_MS, Board
 from faults_judge import Judge
@@ -32,7 +31,6 @@ USUAL = {"mains_met": "Eastron3P", "mains_adr": MAINS, "mains": 25, "ev_meter": 
          "rcmon": "Enabled", "power_return_s": 0, "ntp_host": ""}
 _POLL_MS = 2
 _GC_BYTES = 4_000_000
-_FAILED_MOST = 5  # starts, as evse.start
 _LOOK_MS = 10
 _NODE = {"mode": "Normal", "max": 16, "config": "Fixed", "power_return_s": 0, "ntp_host": ""}
 
@@ -104,9 +102,8 @@ class Charger:
         board.safe()
         await asyncio.sleep_ms(BOOT_MS)
         self._mount()
-        crumb = Crumb(board)
-        starts = self._count()
-        self.safe_mode = starts > _FAILED_MOST
+        self._count()
+        starts, crumb, self.safe_mode = start.begun(board)
         if self.safe_mode:
             app = Safe(board, crumb, starts)
         else:
@@ -130,8 +127,7 @@ class Charger:
         except (OSError, ValueError):
             count = 0
         with open(path, "w") as file:
-            file.write("%d" % (count + 1))
-        return count + 1
+            file.write("%d" % (8 if count == 9 else count + 1))
 
     def _mount(self):
         try:

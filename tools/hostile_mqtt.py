@@ -14,6 +14,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from mqtt_packets import read_packet
 from twin import firmware
 
 GOOD = "Mosquitto"
@@ -47,18 +48,6 @@ def text(data):
 def message(topic, payload):
     """A message of QoS 0."""
     return packet(0x30, text(topic.encode()) + payload)
-
-
-async def read_packet(reader):
-    """(first byte, body) of the next packet."""
-    first = (await reader.readexactly(1))[0]
-    size = shift = 0
-    while True:
-        byte = (await reader.readexactly(1))[0]
-        size |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return first, await reader.readexactly(size)
 
 
 class Mosquitto:

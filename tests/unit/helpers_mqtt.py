@@ -1,12 +1,12 @@
 """Facts, a broker and a clock for the tests of evse.net.mqtt."""
 
 import asyncio
-import socket
 import sys
 import time
 
 from evse import ticks
 from evse.net import mqtt
+from helpers_net import listening
 
 SETTINGS = {"mqtt_host": "127.0.0.1", "mqtt_port": 0, "mqtt_user": "", "mqtt_password": "",
             "mqtt_prefix": ""}
@@ -120,18 +120,7 @@ class Broker:
         self.writer = None
 
     def start(self):
-        self._listener = listener = socket.socket()
-        for option in _SCARCE:
-            listener.setsockopt(*option)
-        self.port = 18830
-        while True:
-            try:
-                listener.bind(socket.getaddrinfo("127.0.0.1", self.port)[0][-1])
-                break
-            except OSError:
-                self.port += 1
-        listener.listen(4)
-        listener.setblocking(False)
+        self._listener, self.port = listening(18830, 4, _SCARCE)
         self._accepting = asyncio.create_task(self._accept())
 
     async def _accept(self):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from array import array
 
 from evse.net.web import WebServer
@@ -20,6 +21,22 @@ SETTINGS = {"min": 6, "max": 16, "mains": 25, "mains_met": "Eastron3P", "max_tem
             "api_units": "W", "mqtt_port": 1883, "mqtt_user": "", "mqtt_password": False,
             "mqtt_prefix": "", "mains_host": "", "ev_host": "", "circt_host": ""}
 CLOCK_S = 1_790_000_000
+
+
+def listening(port, backlog, options):
+    """A socket that listens on this host at ``port`` or the next free one; returns (it, port)."""
+    listener = socket.socket()
+    for option in options:
+        listener.setsockopt(*option)
+    while True:
+        try:
+            listener.bind(socket.getaddrinfo("127.0.0.1", port)[0][-1])
+            break
+        except OSError:
+            port += 1
+    listener.listen(backlog)
+    listener.setblocking(False)
+    return listener, port
 
 
 class FakePanel:

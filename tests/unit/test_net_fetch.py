@@ -7,7 +7,7 @@ import socket
 from evse import ticks
 from evse.net import fetch
 from evse.net.web import WebServer, now_ms
-from helpers_net import Answer, FakeCommand, FakePanel, FakeStream, get, post
+from helpers_net import Answer, FakeCommand, FakePanel, FakeStream, get, listening, post
 from helpers_update import (
     BEGUN,
     FAILED,
@@ -46,17 +46,8 @@ class Server:
     def __init__(self, answer):
         self._answer = answer
         self.asked = b""
-        self._listener = listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.port = 18900
-        while True:
-            try:
-                listener.bind(socket.getaddrinfo("127.0.0.1", self.port)[0][-1])
-                break
-            except OSError:
-                self.port += 1
-        listener.listen(1)
-        listener.setblocking(False)
+        self._listener, self.port = listening(
+            18900, 1, ((socket.SOL_SOCKET, socket.SO_REUSEADDR, 1),))
 
     async def run(self):
         while True:
